@@ -1,0 +1,188 @@
+"""archive_pipeline: press releases into a tagged, full-text indexed archive.
+
+The names below are the public interface: for plugins, scripts and notebooks. They are imported when first used, so
+that the command line starts fast. `archive_pipeline.testing` holds what plugin authors test with.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archive_pipeline.address import canonical_url
+    from archive_pipeline.clean.profile import SiteProfile
+    from archive_pipeline.errors import (
+        ArchivePipelineError,
+        ClassifyError,
+        CleanError,
+        FetchError,
+        Quarantine,
+        RefusedError,
+        Skip,
+        TooLargeError,
+        TransientFetchError,
+    )
+    from archive_pipeline.fetch.options import HttpOptions
+    from archive_pipeline.hookspecs import API_VERSION, hookimpl
+    from archive_pipeline.model import (
+        Article,
+        Axis,
+        Capture,
+        CaptureResult,
+        Credit,
+        Evidence,
+        Failure,
+        Gone,
+        Item,
+        Person,
+        Quote,
+        Refused,
+        Release,
+        Removed,
+        Role,
+        RunReport,
+        Source,
+        SourceReport,
+        Tag,
+        Unmodified,
+        Vocabulary,
+        VocabularyEntry,
+    )
+    from archive_pipeline.protocols import (
+        Classifier,
+        Cleaner,
+        EngineHit,
+        EngineResult,
+        Exporter,
+        FacetCount,
+        FetchContext,
+        Fetcher,
+        Index,
+        IndexDocument,
+        IndexEngine,
+        Page,
+        SearchRequest,
+    )
+    from archive_pipeline.registry import Registry
+
+_HOME = {
+    "address": ("canonical_url",),
+    "clean.profile": ("SiteProfile",),
+    "errors": (
+        "ArchivePipelineError",
+        "ClassifyError",
+        "CleanError",
+        "FetchError",
+        "Quarantine",
+        "RefusedError",
+        "Skip",
+        "TooLargeError",
+        "TransientFetchError",
+    ),
+    "fetch.options": ("HttpOptions",),
+    "hookspecs": ("API_VERSION", "hookimpl"),
+    "model": (
+        "Article",
+        "Axis",
+        "Capture",
+        "CaptureResult",
+        "Credit",
+        "Evidence",
+        "Failure",
+        "Gone",
+        "Item",
+        "Person",
+        "Quote",
+        "Refused",
+        "Release",
+        "Removed",
+        "Role",
+        "RunReport",
+        "Source",
+        "SourceReport",
+        "Tag",
+        "Unmodified",
+        "Vocabulary",
+        "VocabularyEntry",
+    ),
+    "protocols": (
+        "Classifier",
+        "Cleaner",
+        "EngineHit",
+        "EngineResult",
+        "Exporter",
+        "FacetCount",
+        "FetchContext",
+        "Fetcher",
+        "Index",
+        "IndexDocument",
+        "IndexEngine",
+        "Page",
+        "SearchRequest",
+    ),
+    "registry": ("Registry",),
+}
+_MODULES = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "API_VERSION",
+    "ArchivePipelineError",
+    "Article",
+    "Axis",
+    "Capture",
+    "CaptureResult",
+    "Classifier",
+    "ClassifyError",
+    "CleanError",
+    "Cleaner",
+    "Credit",
+    "EngineHit",
+    "EngineResult",
+    "Evidence",
+    "Exporter",
+    "FacetCount",
+    "Failure",
+    "FetchContext",
+    "FetchError",
+    "Fetcher",
+    "Gone",
+    "HttpOptions",
+    "Index",
+    "IndexDocument",
+    "IndexEngine",
+    "Item",
+    "Page",
+    "Person",
+    "Quarantine",
+    "Quote",
+    "Refused",
+    "RefusedError",
+    "Registry",
+    "Release",
+    "Removed",
+    "Role",
+    "RunReport",
+    "SearchRequest",
+    "SiteProfile",
+    "Skip",
+    "Source",
+    "SourceReport",
+    "Tag",
+    "TooLargeError",
+    "TransientFetchError",
+    "Unmodified",
+    "Vocabulary",
+    "VocabularyEntry",
+    "canonical_url",
+    "hookimpl",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The archive: SQLite, the writer lock, decisions.jsonl. The only folder with SQL."""

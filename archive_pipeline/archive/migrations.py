@@ -1,0 +1,280 @@
+"""The schema, as migrations that only ever grow at the end. docs/schema.md describes the tables for readers."""
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+__all__ = ["MIGRATIONS"]
+
+MIGRATIONS = Migrations("archive_pipeline")
+
+TABLES = """
+CREATE TABLE source (
+  id TEXT PRIMARY KEY,
+  title TEXT NOT NULL,
+  fetcher TEXT,
+  url TEXT,
+  path TEXT,
+  district TEXT,
+  party TEXT,
+  organisation TEXT,
+  language TEXT NOT NULL,
+  access TEXT NOT NULL,
+  legal_basis TEXT,
+  appraisal TEXT,
+  responsible TEXT,
+  capture_scope TEXT,
+  call_number TEXT,
+  import_root TEXT
+) STRICT;
+
+CREATE TABLE run (
+  id TEXT PRIMARY KEY,
+  command TEXT NOT NULL,
+  started_at TEXT NOT NULL,
+  finished_at TEXT,
+  exit_code INTEGER
+) STRICT;
+
+CREATE TABLE run_source (
+  run_id TEXT NOT NULL REFERENCES run(id),
+  source_id TEXT NOT NULL,
+  seen INTEGER NOT NULL,
+  new INTEGER NOT NULL,
+  changed INTEGER NOT NULL,
+  unchanged INTEGER NOT NULL,
+  quarantined INTEGER NOT NULL,
+  skipped INTEGER NOT NULL,
+  refused INTEGER NOT NULL,
+  gone INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  seconds REAL NOT NULL,
+  PRIMARY KEY (run_id, source_id)
+) STRICT;
+
+CREATE TABLE failure (
+  id INTEGER PRIMARY KEY,
+  run_id TEXT NOT NULL,
+  source_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  stage TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  plugin TEXT,
+  at TEXT NOT NULL
+) STRICT;
+CREATE INDEX failure_run ON failure(run_id);
+
+CREATE TABLE item (
+  source_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  url TEXT,
+  title TEXT,
+  published TEXT,
+  media_type TEXT,
+  fingerprint TEXT,
+  captured_fingerprint TEXT,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'captured', 'refused', 'failed', 'gone')),
+  attempts INTEGER NOT NULL DEFAULT 0,
+  reason TEXT,
+  first_seen_at TEXT NOT NULL,
+  last_seen_at TEXT NOT NULL,
+  PRIMARY KEY (source_id, key)
+) STRICT;
+CREATE INDEX item_state ON item(source_id, state);
+
+CREATE TABLE warc_file (
+  name TEXT PRIMARY KEY,
+  length INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE capture (
+  record_id TEXT PRIMARY KEY,
+  source_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  target TEXT NOT NULL,
+  url TEXT,
+  kind TEXT NOT NULL CHECK (kind IN ('document', 'discovery')),
+  media_type TEXT,
+  charset TEXT,
+  status INTEGER,
+  etag TEXT,
+  last_modified TEXT,
+  sha256 TEXT NOT NULL,
+  captured_at TEXT NOT NULL,
+  warc_file TEXT NOT NULL,
+  warc_offset INTEGER NOT NULL,
+  parent TEXT,
+  title TEXT,
+  published TEXT,
+  state TEXT NOT NULL CHECK (state IN ('stored', 'accepted', 'quarantined', 'skipped', 'failed')),
+  reason TEXT,
+  release_id TEXT
+) STRICT;
+CREATE INDEX capture_target ON capture(target, captured_at);
+CREATE INDEX capture_state ON capture(state);
+CREATE INDEX capture_release ON capture(release_id);
+
+CREATE TABLE release (
+  id TEXT PRIMARY KEY,
+  source_id TEXT NOT NULL,
+  url TEXT,
+  path TEXT,
+  access TEXT NOT NULL,
+  version_id TEXT NOT NULL,
+  derivation INTEGER NOT NULL,
+  title TEXT,
+  published TEXT,
+  first_captured_at TEXT NOT NULL,
+  seq INTEGER NOT NULL
+) STRICT;
+CREATE INDEX release_published ON release(published);
+CREATE INDEX release_source ON release(source_id);
+
+CREATE TABLE location (
+  release_id TEXT NOT NULL REFERENCES release(id),
+  source_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  url TEXT,
+  first_captured_at TEXT NOT NULL,
+  PRIMARY KEY (release_id, source_id, key)
+) STRICT;
+
+CREATE TABLE version (
+  release_id TEXT NOT NULL REFERENCES release(id),
+  id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  captured_at TEXT NOT NULL,
+  record_id TEXT NOT NULL REFERENCES capture(record_id),
+  PRIMARY KEY (release_id, id)
+) STRICT;
+
+CREATE TABLE derivation (
+  release_id TEXT NOT NULL,
+  version_id TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  software TEXT NOT NULL,
+  title TEXT,
+  published TEXT,
+  language TEXT,
+  text TEXT NOT NULL,
+  article TEXT NOT NULL,
+  PRIMARY KEY (release_id, version_id, number),
+  FOREIGN KEY (release_id, version_id) REFERENCES version(release_id, id)
+) STRICT;
+
+CREATE TABLE tag (
+  id INTEGER PRIMARY KEY,
+  release_id TEXT NOT NULL,
+  version_id TEXT NOT NULL,
+  derivation INTEGER NOT NULL,
+  axis TEXT NOT NULL,
+  value TEXT NOT NULL,
+  label TEXT NOT NULL,
+  role TEXT NOT NULL,
+  score REAL NOT NULL,
+  by TEXT NOT NULL,
+  evidence TEXT NOT NULL,
+  municipalities TEXT NOT NULL,
+  FOREIGN KEY (release_id, version_id, derivation) REFERENCES derivation(release_id, version_id, number)
+) STRICT;
+CREATE INDEX tag_release ON tag(release_id, version_id, derivation);
+CREATE INDEX tag_value ON tag(axis, value);
+
+CREATE TABLE person (
+  id INTEGER PRIMARY KEY,
+  release_id TEXT NOT NULL,
+  version_id TEXT NOT NULL,
+  derivation INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  role TEXT,
+  party TEXT,
+  start INTEGER NOT NULL,
+  "end" INTEGER NOT NULL
+) STRICT;
+CREATE INDEX person_release ON person(release_id, version_id, derivation);
+
+CREATE TABLE quote (
+  id INTEGER PRIMARY KEY,
+  release_id TEXT NOT NULL,
+  version_id TEXT NOT NULL,
+  derivation INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  speaker TEXT,
+  start INTEGER NOT NULL,
+  "end" INTEGER NOT NULL
+) STRICT;
+CREATE INDEX quote_release ON quote(release_id, version_id, derivation);
+
+CREATE TABLE tag_decision (
+  id TEXT PRIMARY KEY,
+  release_id TEXT NOT NULL,
+  axis TEXT NOT NULL,
+  value TEXT NOT NULL,
+  label TEXT NOT NULL,
+  role TEXT NOT NULL,
+  action TEXT NOT NULL CHECK (action IN ('add', 'remove')),
+  note TEXT,
+  decided_by TEXT NOT NULL,
+  decided_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX tag_decision_release ON tag_decision(release_id);
+
+CREATE TABLE event (
+  id INTEGER PRIMARY KEY,
+  type TEXT NOT NULL,
+  at TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  outcome TEXT NOT NULL CHECK (outcome IN ('success', 'failure', 'warning')),
+  object TEXT NOT NULL,
+  detail TEXT
+) STRICT;
+CREATE INDEX event_object ON event(object);
+
+CREATE TABLE outbox (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  release_id TEXT NOT NULL,
+  change TEXT NOT NULL CHECK (change IN ('new', 'changed', 'tagged')),
+  at TEXT NOT NULL
+) STRICT;
+CREATE INDEX outbox_release ON outbox(release_id);
+
+CREATE VIEW v_tag AS
+  SELECT t.release_id, t.axis, t.value, t.label, t.role, t.score, t.by
+  FROM tag AS t
+  JOIN release AS r
+    ON r.id = t.release_id AND r.version_id = t.version_id AND r.derivation = t.derivation
+  WHERE t.score >= 0.5
+    AND NOT EXISTS (
+      SELECT 1 FROM v_decision AS d
+      WHERE d.release_id = t.release_id AND d.axis = t.axis AND d.value = t.value
+    )
+  UNION ALL
+  SELECT d.release_id, d.axis, d.value, d.label, d.role, 1.0, 'decision@' || d.decided_by
+  FROM v_decision AS d
+  WHERE d.action = 'add';
+
+CREATE VIEW v_decision AS
+  SELECT release_id, axis, value, label, role, action, note, decided_by, decided_at
+  FROM tag_decision AS d
+  WHERE d.rowid = (
+    SELECT max(x.rowid) FROM tag_decision AS x
+    WHERE x.release_id = d.release_id AND x.axis = d.axis AND x.value = d.value
+  );
+
+CREATE VIEW v_release AS
+  SELECT r.id, r.source_id, s.title AS source, r.url, r.path, r.title, r.published, d.language, r.access,
+         r.first_captured_at, v.number AS version, r.version_id, r.derivation, d.text
+  FROM release AS r
+  JOIN source AS s ON s.id = r.source_id
+  JOIN version AS v ON v.release_id = r.id AND v.id = r.version_id
+  JOIN derivation AS d
+    ON d.release_id = r.id AND d.version_id = r.version_id AND d.number = r.derivation;
+"""
+
+
+@MIGRATIONS(name="0001_spine")
+def spine(db: Database) -> None:
+    """Sources, runs, frontier, captures, releases, tags, decisions, events, outbox."""
+    for statement in TABLES.split(";\n"):
+        if statement.strip():
+            db.execute(statement)

@@ -1,0 +1,180 @@
+"""Reading releases back, with their effective tags, and the changes that index and exports follow."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from pydantic import TypeAdapter
+from sqlite_utils import Database
+
+from archive_pipeline.errors import UnknownReleaseError
+from archive_pipeline.model import Article, Axis, Evidence, Person, Quote, Release, Role, Tag
+
+__all__ = [
+    "changes_since",
+    "find_release",
+    "iterate_releases",
+    "last_seq",
+    "load_release",
+    "load_releases",
+    "suggestions",
+]
+
+ARTICLE = TypeAdapter(Article)
+EVIDENCE = TypeAdapter(tuple[Evidence, ...])
+
+
+def last_seq(db: Database) -> int:
+    """The newest change number, 0 for an empty archive."""
+    return int(next(db.query("SELECT coalesce(max(seq), 0) AS seq FROM outbox"))["seq"])
+
+
+def changes_since(db: Database, seq: int, limit: int) -> list[tuple[int, str]]:
+    """The next releases changed after `seq`, each once, as (newest change number, release id) in order."""
+    return [
+        (row["seq"], row["id"])
+        for row in db.query("SELECT seq, id FROM release WHERE seq > ? ORDER BY seq LIMIT ?", [seq, limit])
+    ]
+
+
+def find_release(db: Database, text: str) -> str:
+    """The id of the release a person means: an id, the beginning of one, `d/ID`, or an address.
+
+    Raises UnknownReleaseError when there is none, or more than one.
+    """
+    wanted = text.removeprefix("/").removeprefix("d/")
+    rows = list(
+        db.query(
+            """SELECT id FROM release
+               WHERE id = ? OR url = ? OR (length(?) >= 4 AND substr(id, 1, length(?)) = ?) LIMIT 3""",
+            [wanted, text, wanted, wanted, wanted],
+        )
+    )
+    if len(rows) == 1:
+        return str(rows[0]["id"])
+    if rows:
+        raise UnknownReleaseError(f"{text!r} ist nicht eindeutig", hint="mehr Zeichen der Kennung angeben")
+    raise UnknownReleaseError(
+        f"Im Archiv ist keine Mitteilung {text!r}", hint="archive-pipeline search findet Kennungen"
+    )
+
+
+def load_release(db: Database, release_id: str) -> Release:
+    """A release with its current version and effective tags. Raises UnknownReleaseError."""
+    found = load_releases(db, [release_id])
+    if not found:
+        raise UnknownReleaseError(f"Im Archiv ist keine Mitteilung {release_id!r}")
+    return found[0]
+
+
+LOAD = """
+SELECT r.id, r.source_id, r.url, r.path, r.access, r.version_id, r.derivation, v.number AS version_number,
+       v.captured_at, d.text, d.article
+FROM release r
+JOIN version v ON v.release_id = r.id AND v.id = r.version_id
+JOIN derivation d ON d.release_id = r.id AND d.version_id = r.version_id AND d.number = r.derivation
+WHERE r.id IN ({})
+"""
+
+
+def load_releases(db: Database, release_ids: Sequence[str]) -> list[Release]:
+    """Releases in the order asked for; unknown ids are left out."""
+    found: dict[str, Release] = {}
+    for start in range(0, len(release_ids), 500):
+        batch = list(release_ids[start : start + 500])
+        marks = ", ".join("?" * len(batch))
+        tags = _tags(db, batch, marks)
+        persons = _persons(db, batch, marks)
+        quotes = _quotes(db, batch, marks)
+        for row in db.query(LOAD.format(marks), batch):
+            found[row["id"]] = Release(
+                id=row["id"],
+                source_id=row["source_id"],
+                version_id=row["version_id"],
+                version_number=row["version_number"],
+                derivation=row["derivation"],
+                url=row["url"],
+                path=row["path"],
+                captured_at=datetime.fromisoformat(row["captured_at"]),
+                access=row["access"],
+                article=replace(ARTICLE.validate_json(row["article"]), text=row["text"]),
+                tags=tuple(tags.get(row["id"], ())),
+                persons=tuple(persons.get(row["id"], ())),
+                quotes=tuple(quotes.get(row["id"], ())),
+            )
+    return [found[release_id] for release_id in release_ids if release_id in found]
+
+
+CURRENT = """JOIN release r ON r.id = x.release_id AND r.version_id = x.version_id AND r.derivation = x.derivation
+WHERE x.release_id IN ({}) ORDER BY x.id"""
+
+
+def _tags(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Tag]]:
+    evidence: dict[tuple[str, str, str], tuple[str, str]] = {}
+    for row in db.query(
+        f"SELECT x.release_id, x.axis, x.value, x.evidence, x.municipalities FROM tag x {CURRENT.format(marks)}", ids
+    ):
+        evidence[row["release_id"], row["axis"], row["value"]] = (row["evidence"], row["municipalities"])
+    tags: dict[str, list[Tag]] = {}
+    for row in db.query(
+        f"SELECT release_id, axis, value, label, role, score, by FROM v_tag WHERE release_id IN ({marks})", ids
+    ):
+        spans, places = evidence.get((row["release_id"], row["axis"], row["value"]), ("[]", "[]"))
+        tags.setdefault(row["release_id"], []).append(
+            Tag(
+                axis=Axis(row["axis"]),
+                value=row["value"],
+                label=row["label"],
+                role=Role(row["role"]),
+                score=row["score"],
+                by=row["by"],
+                evidence=EVIDENCE.validate_json(spans),
+                municipalities=tuple(json.loads(places)),
+            )
+        )
+    return tags
+
+
+def suggestions(db: Database, release_id: str) -> list[Tag]:
+    """Tags of the current derivation that score below 0.5: for review, not for search."""
+    return [
+        Tag(
+            axis=Axis(row["axis"]),
+            value=row["value"],
+            label=row["label"],
+            role=Role(row["role"]),
+            score=row["score"],
+            by=row["by"],
+            evidence=EVIDENCE.validate_json(row["evidence"]),
+            municipalities=tuple(json.loads(row["municipalities"])),
+        )
+        for row in db.query(f"SELECT x.* FROM tag x {CURRENT.format('?')}", [release_id])
+        if row["score"] < 0.5
+    ]
+
+
+def _persons(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Person]]:
+    persons: dict[str, list[Person]] = {}
+    for row in db.query(f"SELECT x.* FROM person x {CURRENT.format(marks)}", ids):
+        persons.setdefault(row["release_id"], []).append(
+            Person(name=row["name"], role=row["role"], party=row["party"], start=row["start"], end=row["end"])
+        )
+    return persons
+
+
+def _quotes(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Quote]]:
+    quotes: dict[str, list[Quote]] = {}
+    for row in db.query(f"SELECT x.* FROM quote x {CURRENT.format(marks)}", ids):
+        quotes.setdefault(row["release_id"], []).append(
+            Quote(text=row["text"], speaker=row["speaker"], start=row["start"], end=row["end"])
+        )
+    return quotes
+
+
+def iterate_releases(db: Database, *, batch: int = 500) -> Iterator[Release]:
+    """Every release of the archive, oldest change first, without holding more than `batch` in memory."""
+    seq = 0
+    while changes := changes_since(db, seq, batch):
+        yield from load_releases(db, [release_id for _, release_id in changes])
+        seq = changes[-1][0]

@@ -1,0 +1,209 @@
+"""Writing a release in one piece: identity, location, version, derivation, tags, outbox."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from pydantic import TypeAdapter
+from sqlite_utils import Database
+
+from archive_pipeline.address import canonical_url
+from archive_pipeline.model import (
+    Article,
+    Capture,
+    Evidence,
+    Processed,
+    Source,
+)
+
+__all__ = [
+    "Change",
+    "Stored",
+    "note_change",
+    "release_identity",
+    "store_release",
+]
+
+Change = Literal["new", "changed", "unchanged"]
+
+ARTICLE = TypeAdapter(Article)
+EVIDENCE = TypeAdapter(tuple[Evidence, ...])
+
+ID_LENGTH = 16
+"""Hex digits of an id: 64 bits, so that a million releases collide with a chance below one in ten million."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What storing one document came to."""
+
+    release_id: str
+    change: Change
+
+
+def release_identity(capture: Capture) -> str:
+    """The release's id: from its first canonical address; of files and mail from source id and relative path."""
+    name = canonical_url(capture.url) if capture.url else f"{capture.source_id}/{capture.key}"
+    return _short(name.encode())
+
+
+def _short(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:ID_LENGTH]
+
+
+def store_release(
+    db: Database, capture: Capture, source: Source, processed: Processed, *, software: str, now: datetime
+) -> Stored:
+    """Write release, version, derivation, tags and outbox row. Call inside `write_tx`, after `record_capture`.
+
+    A payload the release already had, or one whose article reads the same (only the page around it changed), is
+    no new version.
+    """
+    if processed.article is None:
+        raise ValueError("only accepted documents become releases")
+    release_id = release_identity(capture)
+    _locate(db, release_id, capture, source, now)
+    known = next(db.query("SELECT version_id, derivation FROM release WHERE id = ?", [release_id]), None)
+    if known is not None and _is_known(db, release_id, capture, processed.article):
+        return Stored(release_id=release_id, change="unchanged")
+    version_id = capture.sha256[:ID_LENGTH]
+    if _return_to(db, release_id, version_id):
+        note_change(db, release_id, "changed", now)
+        return Stored(release_id=release_id, change="changed")
+    number = next(db.query("SELECT count(*) AS n FROM version WHERE release_id = ?", [release_id]))["n"] + 1
+    db.execute(
+        "INSERT INTO version (release_id, id, number, sha256, captured_at, record_id) VALUES (?, ?, ?, ?, ?, ?)",
+        [release_id, version_id, number, capture.sha256, capture.captured_at.isoformat(), capture.record_id],
+    )
+    _derive(db, release_id, version_id, 1, processed, software)
+    change: Literal["new", "changed"] = "new" if known is None else "changed"
+    note_change(db, release_id, change, now)
+    return Stored(release_id=release_id, change=change)
+
+
+def _locate(db: Database, release_id: str, capture: Capture, source: Source, now: datetime) -> None:
+    db.execute(
+        """INSERT OR IGNORE INTO release
+           (id, source_id, url, path, access, version_id, derivation, first_captured_at, seq)
+           VALUES (?, ?, ?, ?, ?, '', 0, ?, 0)""",
+        [
+            release_id,
+            source.id,
+            capture.url,
+            None if capture.url else capture.key,
+            source.access,
+            capture.captured_at.isoformat(),
+        ],
+    )
+    db.execute(
+        """INSERT OR IGNORE INTO location (release_id, source_id, key, url, first_captured_at)
+           VALUES (?, ?, ?, ?, ?)""",
+        [release_id, source.id, capture.key, capture.url, capture.captured_at.isoformat()],
+    )
+
+
+def _is_known(db: Database, release_id: str, capture: Capture, article: Article) -> bool:
+    current = next(
+        db.query(
+            """SELECT v.sha256, d.title, d.text, d.published FROM release r
+               JOIN version v ON v.release_id = r.id AND v.id = r.version_id
+               JOIN derivation d
+                 ON d.release_id = r.id AND d.version_id = r.version_id AND d.number = r.derivation
+               WHERE r.id = ?""",
+            [release_id],
+        ),
+        None,
+    )
+    if current is None:
+        return False
+    published = article.published.isoformat() if article.published else None
+    return bool(
+        current["sha256"] == capture.sha256
+        or (current["title"], current["text"], current["published"]) == (article.title, article.text, published)
+    )
+
+
+def _return_to(db: Database, release_id: str, version_id: str) -> bool:
+    """The publisher went back to an earlier payload: make that version current again."""
+    row = next(
+        db.query(
+            """SELECT number, title, published FROM derivation WHERE release_id = ? AND version_id = ?
+               ORDER BY number DESC LIMIT 1""",
+            [release_id, version_id],
+        ),
+        None,
+    )
+    if row is None:
+        return False
+    db.execute(
+        "UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ? WHERE id = ?",
+        [version_id, row["number"], row["title"], row["published"], release_id],
+    )
+    return True
+
+
+def _derive(db: Database, release_id: str, version_id: str, number: int, processed: Processed, software: str) -> None:
+    article = processed.article
+    assert article is not None
+    published = article.published.isoformat() if article.published else None
+    db.execute(
+        """INSERT INTO derivation
+           (release_id, version_id, number, software, title, published, language, text, article)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        [
+            release_id,
+            version_id,
+            number,
+            software,
+            article.title,
+            published,
+            article.language,
+            article.text,
+            ARTICLE.dump_json(replace(article, text=""), exclude_defaults=True).decode(),
+        ],
+    )
+    key = (release_id, version_id, number)
+    for tag in processed.tags:
+        db.execute(
+            """INSERT INTO tag (release_id, version_id, derivation, axis, value, label, role, score, by, evidence,
+               municipalities) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            [
+                *key,
+                tag.axis,
+                tag.value,
+                tag.label,
+                tag.role,
+                tag.score,
+                tag.by,
+                EVIDENCE.dump_json(tag.evidence).decode(),
+                json.dumps(tag.municipalities),
+            ],
+        )
+    for person in processed.persons:
+        db.execute(
+            """INSERT INTO person (release_id, version_id, derivation, name, role, party, start, "end")
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            [*key, person.name, person.role, person.party, person.start, person.end],
+        )
+    for quote in processed.quotes:
+        db.execute(
+            """INSERT INTO quote (release_id, version_id, derivation, text, speaker, start, "end")
+               VALUES (?, ?, ?, ?, ?, ?, ?)""",
+            [*key, quote.text, quote.speaker, quote.start, quote.end],
+        )
+    db.execute(
+        "UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ? WHERE id = ?",
+        [version_id, number, article.title, published, release_id],
+    )
+
+
+def note_change(db: Database, release_id: str, change: Literal["new", "changed", "tagged"], now: datetime) -> int:
+    """Announce a change in the outbox; index, alerts and exports follow its numbers. Call inside `write_tx`."""
+    cursor = db.execute(
+        "INSERT INTO outbox (release_id, change, at) VALUES (?, ?, ?)", [release_id, change, now.isoformat()]
+    )
+    seq = int(cursor.lastrowid or 0)
+    db.execute("UPDATE release SET seq = ? WHERE id = ?", [seq, release_id])
+    return seq

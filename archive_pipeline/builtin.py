@@ -1,0 +1,82 @@
+"""The core's own parts, registered through the same hooks as everybody's.
+
+Nothing here has a privilege: a part can be replaced by blocking none and adding another under its own name.
+"""
+
+import sqlite3
+import unicodedata
+
+from archive_pipeline.classify import classifiers
+from archive_pipeline.classify import vocabularies as own_vocabularies
+from archive_pipeline.clean import cleaners
+from archive_pipeline.export.jsonl import JsonLines
+from archive_pipeline.export.table import CommaSeparated
+from archive_pipeline.fetch.feed import FeedFetcher
+from archive_pipeline.fetch.folder import FolderFetcher
+from archive_pipeline.hookspecs import hookimpl
+from archive_pipeline.index.whoosh_engine import WhooshEngine
+from archive_pipeline.model import Vocabulary
+from archive_pipeline.protocols import Classifier, Cleaner, Exporter, Fetcher, IndexEngine
+from archive_pipeline.registry import Registry
+
+__all__ = ["archive_pipeline_api"]
+
+archive_pipeline_api = 1
+
+
+@hookimpl
+def register_fetchers(registry: Registry[Fetcher]) -> None:
+    """Folders and feeds."""
+    registry.add("folder", FolderFetcher())
+    registry.add("feed", FeedFetcher())
+
+
+@hookimpl
+def register_cleaners(registry: Registry[Cleaner]) -> None:
+    """The chain from guard to gate."""
+    for name, cleaner, order in cleaners():
+        registry.add(name, cleaner, order=order)
+
+
+@hookimpl
+def register_vocabularies(registry: Registry[Vocabulary]) -> None:
+    """Parties, organisations, topics, districts."""
+    for vocabulary in own_vocabularies():
+        registry.add(vocabulary.name, vocabulary)
+
+
+@hookimpl
+def register_classifiers(registry: Registry[Classifier], vocabularies: Registry[Vocabulary]) -> None:
+    """District, party, organisation, topic."""
+    for name, classifier in classifiers([entry.obj for entry in vocabularies]):
+        registry.add(name, classifier)
+
+
+@hookimpl
+def register_index_engines(registry: Registry[IndexEngine]) -> None:
+    """Whoosh."""
+    registry.add("whoosh", WhooshEngine())
+
+
+@hookimpl
+def register_exporters(registry: Registry[Exporter]) -> None:
+    """JSON Lines and CSV."""
+    registry.add("jsonl", JsonLines())
+    registry.add("csv", CommaSeparated())
+
+
+@hookimpl
+def prepare_connection(connection: sqlite3.Connection) -> None:
+    """The collation `german`: ä sorts with a, ß with ss, case after that."""
+    connection.create_collation("german", _compare)
+
+
+def _compare(left: str, right: str) -> int:
+    first, second = _sort_key(left), _sort_key(right)
+    return (first > second) - (first < second)
+
+
+def _sort_key(text: str) -> tuple[str, str]:
+    """DIN 5007-1: umlauts like their base letters; the text itself decides between equals."""
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in folded if not unicodedata.combining(char)), text

@@ -1,0 +1,354 @@
+"""Mentions of places: which names in a text are places at all, and how firmly.
+
+Ambiguous names ("Lage", "Essen", "Neustadt") need a cue: a word like Stadt or Bürgermeister before them, a preposition,
+the dateline, or another place of the same district.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from archive_pipeline.classify.gazetteer import CAPITALS, FOREIGN, Gazetteer, PlaceName
+from archive_pipeline.classify.matcher import DOT, HANGING, HYPHEN, OTHER, PARAGRAPH, SPACE, Grid, Match
+from archive_pipeline.classify.names import EntryName, Name
+from archive_pipeline.classify.reading import Passage, Reading
+from archive_pipeline.model import Axis
+
+__all__ = ["Mention", "mentions"]
+
+DISTRICT_CUES = frozenset(
+    "Kreis Kreises Landkreis Landkreises Landkreise Lkr LK Kreistag Kreistages Kreistags Kreisverwaltung Landratsamt "
+    "Landratsamtes Landratsamts Landrat Landrats Landrates Landrätin Kreistagsfraktion Kreisverband Kreisverbandes "
+    "Kreisverbands Kreispolizeibehörde Kreissportbund Kreisfeuerwehrverband Kreishandwerkerschaft Kreisvorsitzende "
+    "Kreisvorsitzender Kreisvorsitzenden Kreispartei Kreisjugendring Kreisgruppe Kreisbauernverband Kreismusikschule "
+    "Kreissparkasse Kreisklinik Kreiskrankenhaus Kreisbrandmeister Kreisvolkshochschule".split()
+)
+CITY_CUES = frozenset(
+    "Stadt Hansestadt Landeshauptstadt Kreisstadt Gemeinde Markt Marktgemeinde Bürgermeister Bürgermeisterin "
+    "Bürgermeisters Oberbürgermeister Oberbürgermeisterin Oberbürgermeisters Stadtverwaltung Gemeindeverwaltung "
+    "Stadtrat Stadtrates Gemeinderat Ortsgemeinde Samtgemeinde Verbandsgemeinde Ortsverein Ortsvereins Ortsverband "
+    "Stadtverband Stadtverbands Stadtverbandes Gemeindeverband Ortsteil Stadtteil Ortschaft Dorf Stadtwerke Stadtwerken "
+    "Rathaus Feuerwehr Bahnhof Ratsfraktion Stadtratsfraktion Gemeinderatsfraktion Stadtverordnetenversammlung "
+    "Stadtverordnetenfraktion Volkshochschule VHS Polizei Polizeipräsidium Polizeiinspektion Polizeistation Tafel "
+    "Universitätsstadt Stadtbezirk Stadtbibliothek Stadtarchiv Stadtmuseum Ortsgruppe Ortsrat Ortsbeirat Stadtgebiet "
+    "Ratsgruppe Stadtkreis Klinikum Theater Tierheim Seniorenbeirat Integrationsrat Ausländerbeirat Jugendrat".split()
+)
+_PREPOSITIONS = frozenset("in aus nach bei Aus In Bei Nach Raum Großraum rund".split())
+_PERSON_CUES = frozenset(
+    "Herr Herrn Frau Dr Prof Professor Professorin Familie Pfarrer Pfarrerin Schwester Pastor Pastorin Bruder "
+    "Minister Ministerin Kollege Kollegin Kollegen".split()
+)
+_INSTITUTIONS = frozenset(
+    "Universität Hochschule Uni TU FH Landgericht Amtsgericht Oberlandesgericht Verwaltungsgericht Sozialgericht "
+    "Arbeitsgericht Staatsanwaltschaft Bezirksregierung Regierungspräsidium Finanzamt IHK HWK Handwerkskammer Bistum "
+    "Erzbistum Messe Flughafen Finanzgericht Regierungsbezirk Universitätsklinikum Uniklinik Kirchenkreis Dekanat "
+    "Sender Studio Raum Richtung Autobahn Fernverkehr Funkhaus Rundfunk Landesmesse Autobahnkreuz Dreieck "
+    "Autobahndreieck Hauptbahnhof".split()
+)
+_CLUBS = frozenset(
+    "FC VfL VfB TSV SV TuS SC FSV Borussia Eintracht Bayern Hertha Fortuna Arminia Bayer TSG VfR SpVgg Preußen Union "
+    "Dynamo Hansa Energie Alemannia Kickers Werder HSG TV BVB MSV Schloss Burg Sankt St Haus".split()
+)
+_NOT_A_PLACE_BEFORE = re.compile(
+    r"^(?:Straße|Str|Strasse|Platz|Allee|Weg|Tor|Ring|Damm|Chaussee|Ufer|Gasse|Promenade|Zeitung|Allgemeine|Allgemeinen|"
+    r"Rundschau|Nachrichten|Tageblatt|Anzeiger|Merkur|Morgenpost|Kurier|Tagblatt|Blatt|Presse|Volkszeitung|Zeitungen|"
+    r"Würstchen|Modell|Erklärung|Abkommen|Frieden|Beschluss|Vertrag|Appell|Vertrags|Gesetz|Verfahren|Konvention|"
+    r"Schloss|Runde|Ampel|Koalition|Regierung|Republik|Politik|Wald)$"
+)
+
+_BASE_POINTS = {"full": 3.0, "former": 3.0, "bare": 1.0, "municipality": 1.0, "locality": 0.5, "adjective": 1.0}
+_SMALL = 4000
+"""Municipalities below this many inhabitants need a cue: their names are too often something else."""
+
+_DOMINANT = 8
+"""How many times larger a place must be to be meant by a shared name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mention:
+    """A place named at tokens `first` to `last` (of the name itself, `cue_first` includes the cue before it).
+
+    `options` are the district keys it can mean, `municipality` the eight-digit key where it is one. `points` are
+    before position and company; `firm` mentions stand alone, others need another place of the same district.
+    """
+
+    passage: Passage
+    first: int
+    last: int
+    cue_first: int
+    surface: str
+    options: tuple[str, ...]
+    municipality: str | None
+    points: float
+    firm: bool
+    explicit: bool
+
+
+def _person_names(reading: Reading) -> frozenset[str]:
+    """Words that follow a given name or a form of address somewhere: surnames in this text."""
+    found = set()
+    known = reading.lexicon.given_names
+    for passage in reading.passages:
+        tokens, gaps = passage.grid.tokens, passage.grid.gaps
+        for i in range(len(tokens) - 1):
+            if gaps[i + 1] in (SPACE, DOT) and (tokens[i] in known or tokens[i] in _PERSON_CUES):
+                follower = tokens[i + 1]
+                if follower[0].isupper():
+                    found.add(follower)
+                    # double names: "Schulte-Kellinghaus", and "Dr. Hans Essen"
+                    if i + 2 < len(tokens) and gaps[i + 2] == HYPHEN:
+                        found.add(tokens[i + 2])
+    return frozenset(found - known)
+
+
+def _touches_hyphen(grid: Grid, first: int, last: int) -> bool:
+    after = grid.gap_after(last)
+    if after == HYPHEN or grid.gaps[first] == HYPHEN:
+        return True
+    return after == HANGING and grid.text[grid.ends[last] : grid.ends[last] + 1] in "-‐‑"
+
+
+def _is_dateline(passage: Passage, first: int, last: int) -> bool:
+    if passage.field != "text" or first > 3:
+        return False
+    grid = passage.grid
+    rest = grid.text[grid.ends[last] : grid.ends[last] + 24]
+    return first == 0 and re.match(r"\s*(?:\([\w./ -]+\)|/[\w. ]+)?\s*(?:[.:–—]|, (?:den )?\d| - |\n)", rest) is not None
+
+
+class _Reader:
+    """Turns the matches of one reading into mentions."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.gazetteer: Gazetteer = reading.lexicon.gazetteer
+        self.surnames = _person_names(reading)
+        self.rural = bool(reading.words & {"Landrat", "Landrätin", "Landratsamt", "Landkreis", "Landkreises", "Kreistag"})
+
+    def mentions(self) -> Iterator[Mention]:
+        """All mentions, title first."""
+        for passage in self.reading.passages:
+            for match in passage.matches:
+                if match.first < passage.body_end:
+                    mention = self.mention(passage, match)
+                    if mention:
+                        yield mention
+
+    def mention(self, passage: Passage, match: Match[Name]) -> Mention | None:
+        """The mention a match makes, or None where no place is meant."""
+        grid, first, last = passage.grid, match.first, match.last
+        places = [name for name in match.names if isinstance(name, PlaceName)]
+        if not places:
+            return self._body(passage, match)
+        if _touches_hyphen(grid, first, last):
+            return None
+        after = grid.tokens[last + 1] if last + 1 < len(grid) and grid.gaps[last + 1] == SPACE else ""
+        if _NOT_A_PLACE_BEFORE.match(after):
+            return None
+        kinds = {place.kind for place in places}
+        if kinds & {"full", "former"}:
+            return self._full(passage, match, [p for p in places if p.kind in ("full", "former")])
+        if kinds == {"adjective"}:
+            return self._adjective(passage, match, places)
+        return self._bare(passage, match, places)
+
+    def _full(self, passage: Passage, match: Match[Name], places: list[PlaceName]) -> Mention | None:
+        current = [place for place in places if place.kind == "full"] or places
+        options = tuple(dict.fromkeys(place.district for place in current))
+        surface = passage.grid.span(match.first, match.last)
+        city = all(self.gazetteer.districts[key].is_city for key in options if key in self.gazetteer.districts)
+        return Mention(
+            passage=passage,
+            first=match.first,
+            last=match.last,
+            cue_first=match.first,
+            surface=surface,
+            options=self._dominant(options),
+            municipality=None,
+            points=2.0 if city else 3.0,
+            firm=len(options) == 1,
+            explicit=not city,
+        )
+
+    def _body(self, passage: Passage, match: Match[Name]) -> Mention | None:
+        """An organisation bound to a district speaks for it: "KIZ Lippe", "Kreisverwaltung Viersen"."""
+        for name in match.names:
+            if isinstance(name, EntryName) and name.axis is Axis.ORGANISATION:
+                district = self.reading.lexicon.organisations[name.value].district
+                if district:
+                    return Mention(
+                        passage=passage,
+                        first=match.first,
+                        last=match.last,
+                        cue_first=match.first,
+                        surface=name.value,
+                        options=(district,),
+                        municipality=None,
+                        points=2.0,
+                        firm=True,
+                        explicit=True,
+                    )
+        return None
+
+    def _adjective(self, passage: Passage, match: Match[Name], places: list[PlaceName]) -> Mention | None:
+        options = tuple(dict.fromkeys(place.district for place in places))
+        strength = max(place.strength for place in places)
+        after = passage.grid.tokens[match.last + 1] if match.last + 1 < len(passage.grid) else ""
+        surface = passage.grid.tokens[match.last]
+        if surface in self.surnames or (match.first and passage.grid.tokens[match.first - 1] in _CLUBS):
+            return None
+        noun_follows = after[:1].isupper() or not surface[0].isupper() or after[:1].islower()
+        return Mention(
+            passage=passage,
+            first=match.first,
+            last=match.last,
+            cue_first=match.first,
+            surface=surface,
+            options=self._dominant(options),
+            municipality=None,
+            points=(0.6 if set(options) & CAPITALS else 1.0) if strength == 3 else 0.5,
+            firm=strength == 3 and len(self._dominant(options)) == 1 and noun_follows,
+            explicit=False,
+        )
+
+    def _dominant(self, options: tuple[str, ...]) -> tuple[str, ...]:
+        """Of a city and a rural district of one name, the one the text's office words speak for, or both."""
+        if len(options) == 2 and self.gazetteer.cities_with_rural_twin.get(options[0]) == options[1]:
+            cities = tuple(key for key in options if self.gazetteer.districts[key].is_city)
+            return options if self.rural else cities
+        return options
+
+    def _bare(self, passage: Passage, match: Match[Name], places: list[PlaceName]) -> Mention | None:
+        grid, first, last = passage.grid, match.first, match.last
+        surface = grid.span(first, last)
+        before, cue = self._before(grid, first)
+        if before == "person" or (before != "city" and before != "district" and self._is_surname(grid, first, last)):
+            return None
+        locality_only = all(place.kind == "locality" for place in places)
+        if before == "district":
+            rural = tuple(
+                dict.fromkeys(
+                    p.district for p in places if p.kind == "bare" and not self.gazetteer.districts[p.key].is_city
+                )
+            )
+            if rural:
+                return self._make(passage, match, cue, rural, None, points=3.0, firm=True, explicit=True)
+        options, municipality = self._options(places)
+        dateline = _is_dateline(passage, first, last)
+        cued = before in ("city", "district") or dateline
+        points = 1.5 if cued else 1.0
+        if before == "institution":
+            points = 0.4
+        elif before == "club":
+            points = 0.1
+        elif before == "address":
+            points = 0.4
+        elif before == "body":
+            points = 1.2
+        elif not cued and set(options) & CAPITALS:
+            points = 0.6
+        if dateline and set(options) & CAPITALS:
+            points = 0.5
+        if locality_only:
+            return self._make(passage, match, first, options, None, points=0.5, firm=False, explicit=False)
+        firm = self._is_firm(surface, options, municipality, cued, before)
+        return self._make(
+            passage, match, cue if cued else first, options, municipality, points=points, firm=firm, explicit=False
+        )
+
+    def _make(
+        self, passage: Passage, match: Match[Name], cue: int, options: tuple[str, ...], municipality: str | None,
+        *, points: float, firm: bool, explicit: bool,
+    ) -> Mention:  # fmt: skip
+        return Mention(
+            passage=passage,
+            first=match.first,
+            last=match.last,
+            cue_first=cue,
+            surface=passage.grid.span(match.first, match.last),
+            options=options,
+            municipality=municipality,
+            points=points,
+            firm=firm and len(options) == 1,
+            explicit=explicit,
+        )
+
+    def _before(self, grid: Grid, first: int) -> tuple[str, int]:
+        """What stands before a name: district, city, preposition, person, institution, club, address or nothing."""
+        if first == 0 or grid.gaps[first] in (PARAGRAPH, OTHER):
+            return "", first
+        token = grid.tokens[first - 1]
+        if token in DISTRICT_CUES:
+            return "district", first - 1
+        if token in CITY_CUES:
+            return "city", first - 1
+        if token in _PREPOSITIONS:
+            return "preposition", first
+        if token in self.reading.lexicon.given_names or token in _PERSON_CUES or (len(token) == 1 and token.isupper()):
+            return "person", first
+        if token in _INSTITUTIONS:
+            return "institution", first
+        if token in _CLUBS or token.isdigit() and len(token) < 5:
+            return "club", first
+        if len(token) == 5 and token.isdigit():
+            in_sentence = first > 1 and grid.tokens[first - 2] in _PREPOSITIONS
+            return ("preposition" if in_sentence else "address"), first
+        if grid.gaps[first] == SPACE and len(token) > 3 and token[0].isupper() and not self._opens_sentence(grid, first - 1):
+            return "body", first
+        return "", first
+
+    @staticmethod
+    def _opens_sentence(grid: Grid, index: int) -> bool:
+        return index == 0 or grid.gaps[index] in (PARAGRAPH, DOT, OTHER)
+
+    def _is_surname(self, grid: Grid, first: int, last: int) -> bool:
+        return first == last and grid.tokens[first] in self.surnames
+
+    def _options(self, places: list[PlaceName]) -> tuple[tuple[str, ...], str | None]:
+        """The districts a bare name can mean, most likely first, and the municipality where one is most likely."""
+        sizes: dict[str, int] = {}
+        municipality: dict[str, str] = {}
+        for place in places:
+            if place.kind == "municipality":
+                population = self.gazetteer.municipalities[place.key].population
+                if population > sizes.get(place.district, -1):
+                    sizes[place.district] = population
+                    municipality[place.district] = place.key
+            elif place.kind == "bare":
+                district = self.gazetteer.districts[place.key]
+                population = district.population if district.is_city else district.population // 8
+                sizes[place.district] = max(sizes.get(place.district, 0), population)
+            else:
+                sizes.setdefault(place.district, 0)
+        ranked = sorted(sizes, key=lambda key: (-sizes[key], key))
+        if len(ranked) > 1:
+            twin = self.gazetteer.cities_with_rural_twin.get(ranked[0])
+            if twin in ranked and self.gazetteer.districts[ranked[0]].is_city:
+                ranked = [ranked[0], twin] if self.rural else [key for key in ranked if key != twin]
+        if len(ranked) > 1 and sizes[ranked[0]] >= _DOMINANT * max(1, sizes[ranked[1]]) and ranked[1] != (
+            self.gazetteer.cities_with_rural_twin.get(ranked[0])
+        ):
+            ranked = ranked[:1]
+        return tuple(ranked), municipality.get(ranked[0])
+
+    def _is_firm(
+        self, surface: str, options: tuple[str, ...], municipality: str | None, cued: bool, before: str
+    ) -> bool:
+        """Whether the name may stand alone."""
+        if surface in FOREIGN:
+            return cued
+        city = any(self.gazetteer.districts[key].is_city for key in options)
+        risk = self.gazetteer.risks.get(surface, "")
+        if risk == "high":
+            return cued or (city and before == "preposition")
+        if city and risk != "medium":
+            return True
+        if risk:
+            return cued or before == "preposition"
+        population = self.gazetteer.municipalities[municipality].population if municipality else _SMALL
+        return cued or before == "preposition" or population >= _SMALL
+
+
+def mentions(reading: Reading) -> tuple[Mention, ...]:
+    """Every mention of a place in title and body, title first, in order of their position."""
+    return tuple(_Reader(reading).mentions())

@@ -1,0 +1,130 @@
+"""One article read once for all classifiers: its tokens, the names in it, and what host and source suggest."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from archive_pipeline.classify.hosts import district_of_host, party_of_host
+from archive_pipeline.classify.matcher import PARAGRAPH, Grid, Match, tokenise
+from archive_pipeline.classify.names import Lexicon, Name
+from archive_pipeline.model import Article, Evidence, Source
+
+__all__ = ["LEAD", "Passage", "Reading", "read"]
+
+LEAD = 300
+"""Length of the lead in code points: dateline and first sentences."""
+
+MAX_TEXT = 100_000
+"""Code points read of a text; a press release of this length is a document, its beginning says what it is about."""
+
+_GERMAN = frozenset(
+    "und der die das nicht ist mit für auf ein eine einen einer den dem des von zu zum zur im am wir sich werden wird "
+    "wurde wurden auch bei aus als dass haben hat sind es er sie nach über um oder so noch durch".split()
+)
+_GERMAN_SHARE = 0.12
+"""Least share of function words in German running text; German releases have 0.25 to 0.45, Dutch ones 0.04 to 0.08."""
+
+_TAIL = re.compile(
+    r"^[ \t]*(?:Presse-?[Kk]ontakt|Kontakt|Rückfragen|Ansprechpartner(?:in)?|V\.i\.S\.d\.P|Herausgeber|Impressum|"
+    r"Über uns|Weitere Informationen|Pressestelle|Quelle|Fotos?|Bild|Text)[^\n]{0,80}?(?::|\n)",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Passage:
+    """Title or text with the names in it. Tokens before `lead` stand in the lead (of a title: all), tokens from
+    `body_end` on in the contact block at the end."""
+
+    field: Literal["text", "title"]
+    grid: Grid
+    matches: tuple[Match[Name], ...]
+    lead: int
+    body_end: int
+
+    def evidence(self, first: int, last: int) -> Evidence:
+        """The span from token `first` to token `last`, both included."""
+        start, end = self.grid.starts[first], self.grid.ends[last]
+        return Evidence(start=start, end=end, text=self.grid.text[start:end], field=self.field)
+
+    def paragraph_starts(self) -> list[int]:
+        """The tokens that begin a paragraph."""
+        return [i for i, gap in enumerate(self.grid.gaps) if gap == PARAGRAPH or i == 0]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Reading:
+    """An article with its names, and the priors for it. `german` is False when tags would be guesses."""
+
+    article: Article
+    lexicon: Lexicon
+    text: Passage
+    title: Passage
+    words: frozenset[str]
+    german: bool
+    host_district: str | None
+    host_party: str | None
+    source_district: str | None
+    source_party: str | None
+    source_organisation: str | None
+
+    @property
+    def passages(self) -> tuple[Passage, Passage]:
+        """Title, then text."""
+        return (self.title, self.text)
+
+    def fallback_evidence(self) -> tuple[Evidence, ...]:
+        """The title, or else the first words of the text, for what only host or source tell."""
+        for passage in self.passages:
+            if len(passage.grid):
+                return (passage.evidence(0, min(7, len(passage.grid) - 1)),)
+        return ()
+
+
+def _is_german(article: Article, grid: Grid) -> bool:
+    if article.language is not None:
+        return article.language.startswith("de")
+    sample = grid.tokens[:400]
+    if len(sample) < 25:
+        return True
+    return sum(token in _GERMAN for token in sample) >= _GERMAN_SHARE * len(sample)
+
+
+def _passage(field: Literal["text", "title"], text: str, lexicon: Lexicon) -> Passage:
+    grid = tokenise(text)
+    lead = len(grid) if field == "title" else sum(1 for start in grid.starts[:120] if start < LEAD)
+    body_end = len(grid)
+    if field == "text":
+        tails = [m.start() for m in _TAIL.finditer(text, len(text) // 2)]
+        if tails:
+            body_end = sum(1 for start in grid.starts if start < tails[0])
+    return Passage(
+        field=field, grid=grid, matches=tuple(lexicon.index.find(grid)), lead=lead, body_end=max(body_end, lead)
+    )
+
+
+@lru_cache(maxsize=8)
+def _read(
+    article: Article, lexicon: Lexicon, district: str | None, party: str | None, organisation: str | None
+) -> Reading:
+    text = _passage("text", article.text[:MAX_TEXT], lexicon)
+    title = _passage("title", article.title or "", lexicon)
+    return Reading(
+        article=article,
+        lexicon=lexicon,
+        text=text,
+        title=title,
+        words=frozenset(text.grid.tokens) | frozenset(title.grid.tokens),
+        german=_is_german(article, text.grid),
+        host_district=district_of_host(article.url, lexicon.gazetteer),
+        host_party=party_of_host(article.url),
+        source_district=district,
+        source_party=party,
+        source_organisation=organisation,
+    )
+
+
+def read(article: Article, source: Source, lexicon: Lexicon) -> Reading:
+    """The reading of an article; the classifiers of one article share it through a small cache."""
+    return _read(article, lexicon, source.district, source.party, source.organisation)

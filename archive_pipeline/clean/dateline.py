@@ -1,0 +1,44 @@
+"""The place a release opens with ("Kreis Soest. Wie kann ...", "LORELEY. ", "Lemgo, 10.12.2018 - ...")."""
+
+import re
+from dataclasses import replace
+
+from archive_pipeline.clean.spans import lines
+from archive_pipeline.model import Article, Source
+from archive_pipeline.protocols import Page
+
+__all__ = ["Dateline"]
+
+_PLACE = r"[A-ZÄÖÜ][a-zäöüß.]+(?:[-/ ](?:[A-ZÄÖÜ][a-zäöüß]+|am|an|der|im|in|bei|ob|vor|den|dem|die|a\.|d\.|v\.|\([A-Za-zäöü. ]+\))){0,4}"
+_CAPITALS = r"[A-ZÄÖÜ]{3,}(?:[-/ ](?:[A-ZÄÖÜ]{2,}|am|an|der|im|in|bei)){0,3}"
+_DAY = r"(?:(?:,?\s*(?:den\s+)?|\s*\()\d{1,2}\.\s?(?:\d{1,2}\.\s?(?:\d{2,4})?|[A-ZÄ][a-zä]+\.?(?:\s\d{4})?)\)?)"
+_MARK = r"(?:\s*\((?:ots|dpa|afp|epd|kna|red|pm|idw)[^)]{0,12}\)|\s*/\s*\w{2,6})"
+_FORMS = (
+    # a body with its place, then a full stop: no sentence is that short
+    re.compile(
+        r"((?:Kreis|Landkreis|Stadt|Gemeinde|Region|Rhein-Kreis)\s[A-ZÄÖÜ][\w-]+(?:[-/ ][A-ZÄÖÜ][\w-]+){0,2})(?:\.\s|:\s|\s[–—-]\s)(?=[A-ZÄÖÜ„\"])"
+    ),
+    re.compile(rf"({_CAPITALS})(?:{_MARK})?{_DAY}?\s*(?:[.:·•]|\s[–—-])\s+(?=[A-ZÄÖÜ„\"0-9])"),
+    re.compile(rf"({_PLACE})(?:{_MARK}{_DAY}?|{_DAY}{_MARK}?)\s*[.:·•]?\s*[–—-]?\s+(?=[A-ZÄÖÜ„\"0-9])"),
+    re.compile(rf"({_PLACE})\s*(?:\s[–—]\s|\s-\s|\s[·•|]\s)(?=[A-ZÄÖÜ„\"0-9])"),
+    # a place alone before a full stop needs at least a second sign: one word of five letters or more
+    re.compile(r"([A-ZÄÖÜ][a-zäöüß]{4,}(?:/[A-ZÄÖÜ][a-zäöüß]+)?)\.\s(?=[A-ZÄÖÜ„\"])"),
+)
+_NO_PLACE = re.compile(
+    r"(?:Hintergrund|Hinweis|Achtung|Info(?:rmation)?|Wichtig|Termin|Fazit|Danke|Stand|Update|Neu|Nein|Heute|Gestern|Morgen|Guten Tag|Herzlich"
+    r"|Willkommen|Pressemitteilung|Foto|Bild|Ja|Doch|Corona|Thema|Programm|Ergebnis|Frage|Antwort|Beispiel|Endlich|Zusammen|Gemeinsam)\b",
+    re.I,
+)
+
+
+class Dateline:
+    """Slot 600: copies the place to the `dateline` field; the text keeps it."""
+
+    def clean(self, article: Article, page: Page, source: Source) -> Article:
+        """The article with its dateline, looked for at the start of the first line of running text only."""
+        first = next((line.text for line in lines(article.text)[:3] if len(line.text) > 60), "")
+        for form in _FORMS if not article.dateline else ():
+            match = form.match(first)
+            if match and not _NO_PLACE.match(match.group(1)):
+                return replace(article, dateline=match.group(1).strip())
+        return article

@@ -1,0 +1,59 @@
+"""The parts of a page's markup that several rules read: meta elements, structured data, the title element."""
+
+from functools import cached_property
+
+from lxml.etree import XPath
+from lxml.html import HtmlElement
+
+from archive_pipeline.clean.jsonld import ArticleData, article_data
+from archive_pipeline.clean.spans import plain
+from archive_pipeline.clean.text import normalise_line
+
+__all__ = ["Markup", "element_text"]
+
+
+_READ = XPath("descendant::text()[not(parent::script or parent::style or parent::noscript)]", smart_strings=False)
+
+
+def element_text(element: HtmlElement) -> str:
+    """The text of an element on one line; scripts and styles inside it left out."""
+    return normalise_line("".join(_READ(element)))
+
+
+class Markup:
+    """The meta elements, structured data and headings of one page, each read once."""
+
+    def __init__(self, tree: HtmlElement) -> None:
+        self._tree = tree
+
+    @cached_property
+    def data(self) -> ArticleData:
+        """Structured data about the article."""
+        return article_data(self._tree)
+
+    @cached_property
+    def meta(self) -> dict[str, str]:
+        """Content of the meta elements by lower-case name or property; the first of a name wins."""
+        found: dict[str, str] = {}
+        for element in self._tree.iter("meta"):
+            name = element.get("property") or element.get("name") or element.get("itemprop") or ""
+            content = normalise_line(element.get("content"))
+            if name and content:
+                found.setdefault(name.lower(), content)
+        return found
+
+    def first(self, *names: str) -> str | None:
+        """The first of these meta elements that the page has."""
+        return next((self.meta[name] for name in names if name in self.meta), None)
+
+    @cached_property
+    def title_element(self) -> str:
+        """The text of <title>."""
+        element = self._tree.find(".//title")
+        return normalise_line(element.text_content()) if element is not None else ""
+
+    @cached_property
+    def sites(self) -> frozenset[str]:
+        """Names of the site in comparable form."""
+        named = (self.first("og:site_name"), self.first("application-name"), self.first("publisher"), *self.data.sites)
+        return frozenset(plain(name) for name in named if name)

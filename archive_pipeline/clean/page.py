@@ -1,0 +1,208 @@
+"""A capture as cleaners see it: what it is, its text, and for HTML its one parsed tree."""
+
+import re
+import zipfile
+from functools import cached_property
+from io import BytesIO
+
+from lxml import etree
+from lxml.html import HtmlElement, HTMLParser, document_fromstring
+
+from archive_pipeline.clean.charset import decode, is_binary
+from archive_pipeline.clean.documents import docx_text, mail_message, mail_part, markdown_text, pdf_text
+from archive_pipeline.errors import CleanError
+from archive_pipeline.model import Capture
+
+__all__ = ["DOCX", "MAIL", "MARKDOWN", "PDF", "CapturePage", "block_text", "parse_html"]
+
+PDF = "application/pdf"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+MAIL = "message/rfc822"
+MARKDOWN = "text/markdown"
+
+MAX_CHARACTERS = 20_000_000
+"""Decoded characters beyond which a document is refused; the fetch layer caps bodies at about the same size."""
+MAX_ELEMENTS = 200_000
+"""Elements beyond which a page is refused; the largest real press pages have about 10,000."""
+
+_MAGIC = (
+    (b"%PDF-", PDF),
+    (b"\x1f\x8b", "application/gzip"),
+    (b"\xd0\xcf\x11\xe0", "application/msword"),
+    (b"{\\rtf", "application/rtf"),
+    (b"\x89PNG", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"RIFF", "application/octet-stream"),
+    (b"OggS", "application/ogg"),
+    (b"ID3", "audio/mpeg"),
+)
+_REFUSED = {
+    "application/gzip": "gzip-Datei ist unvollständig oder beschädigt",
+    "application/msword": "altes Word-Format (.doc) wird nicht gelesen; als DOCX oder PDF speichern",
+    "application/rtf": "RTF wird nicht gelesen; als DOCX oder PDF speichern",
+    "application/zip": "ZIP-Archiv ist kein Dokument; entpackt einlesen",
+}
+_HTML_START = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,5000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+)
+_XML_START = re.compile(r"\s*<\?xml\b|\s*<(?:rss|feed|urlset|sitemapindex)\b", re.I)
+_ANY_TAG = re.compile(
+    r"<(?:html|head|body|title|meta|div|p|h[1-6]|span|table|article|section|main|br|a)\b[^<>]{0,2000}>", re.I
+)
+_MAIL_FIELD = re.compile(
+    rb"^(from|subject|date|to|mime-version|received|return-path|message-id|delivered-to):", re.I | re.M
+)
+_HEADER_LINE = re.compile(rb"[!-9;-~]{1,60}:|[ \t]")
+_HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+
+
+def parse_html(text: str) -> HtmlElement:
+    """The tree of an HTML document, comments and processing instructions left out.
+
+    Raises CleanError for what can't be a page: nothing parsed, nested too deeply, too many elements.
+    """
+    parser = HTMLParser(collect_ids=False, encoding="utf-8", remove_comments=True, remove_pis=True)
+    try:
+        tree = document_fromstring(text.replace("\x00", "").encode("utf-8", "replace"), parser=parser)
+    except (etree.LxmlError, ValueError, AssertionError) as error:
+        raise CleanError(f"HTML ist nicht lesbar: {error}") from error
+    if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
+        raise CleanError("HTML ist zu tief verschachtelt (über 250 Ebenen)")
+    if tree.xpath(f"count(//*) > {MAX_ELEMENTS}"):
+        raise CleanError(f"HTML hat über {MAX_ELEMENTS} Elemente")
+    return tree
+
+
+class CapturePage:
+    """One capture, sniffed, decoded and parsed at most once, each on first use."""
+
+    def __init__(self, capture: Capture) -> None:
+        self._capture = capture
+
+    @property
+    def capture(self) -> Capture:
+        """The bytes and everything known about them."""
+        return self._capture
+
+    @cached_property
+    def media_type(self) -> str:
+        """The type of the content: its first bytes decide, then what was declared, then the file's name."""
+        body = self._capture.body
+        head = body[:1024].lstrip()
+        for magic, media_type in _MAGIC:
+            if head.startswith(magic) or (media_type == PDF and magic in head):
+                return media_type
+        if body.startswith(b"PK\x03\x04"):
+            return _zip_type(body)
+        if is_binary(body):
+            declared = self._capture.media_type or ""
+            return (
+                "application/octet-stream" if declared.startswith(("text/", "message/")) or not declared else declared
+            )
+        return self._text_type()
+
+    def _text_type(self) -> str:
+        capture = self._capture
+        declared = (capture.media_type or "").lower()
+        name = capture.key.lower().removesuffix(".gz")
+        if declared == MAIL or name.endswith(".eml") or _looks_like_mail(capture.body):
+            return MAIL
+        if declared == MARKDOWN or name.endswith((".md", ".markdown")):
+            return MARKDOWN
+        start = self._source[:20000]
+        if _HTML_START.match(start):
+            return "text/html"
+        if _XML_START.match(start):
+            return "application/xhtml+xml" if re.search(r"<html\b", start, re.I) else "application/xml"
+        if declared in _HTML_TYPES or name.endswith((".html", ".htm", ".xhtml")):
+            return "text/html" if _ANY_TAG.search(self._source) else "text/plain"
+        # an undeclared fragment is HTML when it is full of tags; plain text with a stray "<p>" is not
+        if declared != "text/plain" and len(_ANY_TAG.findall(start)) >= 3:
+            return "text/html"
+        return "text/plain"
+
+    @cached_property
+    def _source(self) -> str:
+        """The decoded body of a text format."""
+        text = decode(self._capture)
+        if len(text) > MAX_CHARACTERS:
+            raise CleanError(f"Text ist länger als {MAX_CHARACTERS} Zeichen")
+        return text
+
+    @cached_property
+    def text(self) -> str:
+        """The decoded source text; of PDF, DOCX, mail and Markdown the text they hold.
+
+        Pages of a PDF are separated by a form feed. Raises CleanError when the capture holds no text.
+        """
+        media_type, body = self.media_type, self._capture.body
+        if media_type == PDF:
+            return pdf_text(body)
+        if media_type == DOCX:
+            return docx_text(body)
+        if media_type == MAIL:
+            kind, content = mail_part(mail_message(body))
+            return block_text(parse_html(content)) if kind == "text/html" else _lines(content)
+        if not media_type.startswith("text/") and not media_type.endswith("xml"):
+            reason = _REFUSED.get(media_type, f"Binärdatei ({media_type}), kein Text")
+            raise CleanError(reason, hint="Format umwandeln oder aus der Quelle ausschließen")
+        if media_type == MARKDOWN:
+            return markdown_text(self._source)
+        return _lines(self._source)
+
+    @cached_property
+    def tree(self) -> HtmlElement | None:
+        """The one parsed tree of an HTML page, else None. Cleaners must not change it."""
+        return parse_html(self.text) if self.media_type in _HTML_TYPES else None
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _zip_type(body: bytes) -> str:
+    try:
+        with zipfile.ZipFile(BytesIO(body)) as archive:
+            return DOCX if "word/document.xml" in archive.namelist() else "application/zip"
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError):
+        return "application/zip"
+
+
+def _looks_like_mail(body: bytes) -> bool:
+    """Whether the body opens with a block of header lines among which From and another mail field stand."""
+    head = body[:4096].replace(b"\r\n", b"\n").split(b"\n\n", 1)[0]
+    fields = {name.lower() for name in _MAIL_FIELD.findall(head)}
+    return b"from" in fields and len(fields) >= 3 and all(_HEADER_LINE.match(line) for line in head.split(b"\n")[:-1])
+
+
+_BLOCKS = frozenset(
+    "address|article|aside|blockquote|body|br|caption|center|dd|div|dl|dt|fieldset|figcaption|figure|footer|form|h1|h2"
+    "|h3|h4|h5|h6|header|hr|legend|li|main|nav|ol|option|p|pre|section|table|tbody|td|tfoot|th|thead|tr|ul".split("|")
+)
+_UNREAD = frozenset("script|style|head|template|noscript|svg|math|iframe|object|select|textarea".split("|"))
+
+
+def block_text(root: HtmlElement) -> str:
+    """The text of a tree, one line per block element; scripts, styles and form choices left out."""
+    pieces: list[str] = []
+    skipped: HtmlElement | None = None
+    for event, element in etree.iterwalk(root, events=("start", "end")):
+        if skipped is None and event == "start" and element.tag in _UNREAD:
+            skipped = element
+        if skipped is None:
+            if element.tag in _BLOCKS:
+                pieces.append("\n")
+            if event == "start":
+                pieces.append(_one_line(element.text))
+        elif event == "end" and element is skipped:
+            skipped = None
+        if skipped is None and event == "end" and element is not root:
+            pieces.append(_one_line(element.tail))
+    lines = (" ".join(line.split()) for line in "".join(pieces).split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def _one_line(text: str | None) -> str:
+    """Line breaks of the HTML source are spaces; only block elements break lines."""
+    return (text or "").replace("\n", " ")

@@ -1,0 +1,196 @@
+"""Slot 400: what a press release carries besides its text: credits, captions, source, author, contact, embargo."""
+
+import re
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from archive_pipeline.clean.days import parse_day
+from archive_pipeline.clean.figures import caption_text, is_caption, split_credit
+from archive_pipeline.clean.persons import AGENCY_MARK, is_office, is_person
+from archive_pipeline.clean.spans import Line, cut, cut_lines, lines
+from archive_pipeline.model import Article, Credit, Source
+from archive_pipeline.protocols import Page
+
+__all__ = ["PressFields"]
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+_CREDIT = re.compile(
+    r"\(?(?:(?:Archiv|Symbol|Presse|Titel|Beispiel)?(?:Fotos?|Bild(?:er)?|Grafik(?:en)?)(?:nachweis|credit|quelle|rechte)?s?(?: und Text| \(.{1,20}\))?\s*[:©]"
+    r"|Bildquelle|©\s*(?:Foto|Bild)|Foto(?:credit|nachweis)|Copyright(?: Foto)?:)\s*:?\s*(.{2,160}?)\.?",
+    re.I,
+)
+_INLINE_CREDIT = re.compile(
+    r"\s*[(/]\s*(?:(?:Archiv|Symbol)?(?:Fotos?|Bilder?|Bild)(?:nachweis|quelle)?)\s*:\s*([^()\n]{2,80})\)?$", re.I
+)
+_SOURCE = re.compile(r"\(?Quelle(?:n)?\s*:\s*(.{2,150}?)\)?\.?", re.I)
+_BYLINE = re.compile(r"\(?(?:Von|By|Text(?: und Fotos?)?:|Autor(?:in)?:|Verfasser(?:in)?:|Bericht:)\s+(.{2,80}?)\)?\.?")
+_MARK = re.compile(r"[(\[]?\+*\s*([A-Za-zÄÖÜäöü/ -]{2,12}?)\s*\+*[)\]]?")
+_MARK_IN_DATELINE = re.compile(r".{0,60}?\((ots|dpa(?:/[a-z]{2,4})*|afp|epd|kna|red|pm)\)\s*(?:[-–—:]|$)", re.I)
+_AUTHOR_NOTE = re.compile(
+    r"(?:ich bin|(?:er|sie|der autor|die autorin) (?:ist|arbeitet|schreibt|berichtet)|über den autor|über die autorin)\b",
+    re.I,
+)
+_CONTACT = re.compile(
+    r"(?:presse|medien)?(?:kontakt(?:e|daten|adresse)?|ansprechpartner(?:in|innen|\*in|:in)?|ansprechperson(?:en)?)(?: für .{2,60})?\s*:?"
+    r"|(?:ihr|ihre|unser) (?:presse)?(?:kontakt|ansprechpartner(?:in)?)\s*:?|pressestelle\s*:|(?:presse|medien)?rückfragen(?: .{2,80})?\s*:"
+    r"|(?:presse|medien)kontakt\s*:.{1,160}|(?:für (?:weitere |presse|medien)?(?:rück|an|nach)?fragen|bei (?:rück|nach)fragen)\b.{0,120}:"
+    r"|v\.\s?i\.\s?s\.\s?d\.\s?p\.?.{0,160}|verantwortlich(?: im sinne)?.{0,60}:.{0,120}|herausgeber(?:in)?\s*:.{0,160}|weitere(?:r)? (?:presse)?kontakt\s*:?"
+    r"|(?:original-content|pressekontakt)\b.{0,120}",
+    re.I,
+)
+_ABOUT = re.compile(
+    r"(?:über uns|(?:[Üü]ber|Zu[rm]?) (?:(?:die|den|das|dem|der) )?[A-ZÄÖÜ][^.!?]{2,80}|Zum Unternehmen)\s*:?"
+)
+_ABOUT_US = re.compile(r"über uns|zum unternehmen|hintergrundinformation zum unternehmen|boilerplate", re.I)
+_EMBARGO = re.compile(r"(?:achtung[,:!]?\s*)?sperrfrist\b\s*:?\s*(.{0,120})", re.I)
+_HOUR = re.compile(r"(\d{1,2})(?:[:.](\d\d))?\s*uhr", re.I)
+_SPEECH = re.compile(r"es gilt das gesprochene wort", re.I)
+_BACKGROUND = re.compile(r"(?:hintergrund|hinweis|zum hintergrund|information|zahlen und fakten)\b", re.I)
+_MAIL_SIGNATURE = re.compile(r"--\s*")
+
+
+class PressFields:
+    """Slot 400: moves credits, source line, author, contact and self-description from the text into fields."""
+
+    def clean(self, article: Article, page: Page, source: Source) -> Article:
+        """The article with these fields; every line taken out is in `removed`."""
+        for rule in (_author_note, _contact, _about, _credits, _source_line, _byline, _embargo):
+            article = rule(article)
+        return article
+
+
+def _author_note(article: Article) -> Article:
+    """A name alone on a line and the author's introduction after it, near the end."""
+    found = lines(article.text)
+    for line in found[-6:]:
+        before = found[line.number - 1] if line.number else None
+        if before is not None and _AUTHOR_NOTE.match(line.text) and is_person(before.text.strip()):
+            author = article.author or before.text.strip()
+            return cut_lines(replace(article, author=author), "author-note", [before, line])
+    return article
+
+
+def _second_half(article: Article, line: Line) -> bool:
+    return line.number > 0 and line.start >= 0.4 * len(article.text)
+
+
+def _contact(article: Article) -> Article:
+    """From a contact heading in the second half to the end, or to a heading that is no part of it."""
+    found = lines(article.text)
+    for line in found:
+        text = line.text.strip()
+        heading = len(text) <= 200 and _CONTACT.fullmatch(text)
+        if not (_MAIL_SIGNATURE.fullmatch(line.text) or heading) or not _second_half(article, line):
+            continue
+        block = [line]
+        for other in found[line.number + 1 :]:
+            if len(other.text) > 250 or _about_heading(other.text) or _BACKGROUND.match(other.text) or len(block) > 25:
+                break
+            block.append(other)
+        contact = "\n".join(part.text.strip() for part in block)
+        merged = f"{article.contact}\n{contact}" if article.contact else contact
+        return _contact(cut_lines(replace(article, contact=merged), "contact", block))
+    return article
+
+
+def _about_heading(text: str) -> bool:
+    text = text.strip()
+    return len(text) <= 100 and bool(_ABOUT.fullmatch(text)) and not re.search(r"[.!?]$", text)
+
+
+def _about(article: Article) -> Article:
+    """The self-description of the publisher at the end, from its heading on."""
+    found = lines(article.text)
+    for line in found:
+        if not _about_heading(line.text) or line.start < 0.5 * len(article.text) or line.number == len(found) - 1:
+            continue
+        block = list(found[line.number :])
+        # a heading such as "Über die Brücke" in the middle of an article is followed by further headings and much text
+        if len(block) > 6 and not _ABOUT_US.match(line.text):
+            continue
+        boilerplate = "\n".join(part.text for part in block)
+        merged = f"{article.boilerplate}\n{boilerplate}" if article.boilerplate else boilerplate
+        return cut_lines(replace(article, boilerplate=merged), "about", block)
+    return article
+
+
+def _credits(article: Article) -> Article:
+    """Credit and caption lines anywhere, credits in brackets at the end of a line."""
+    found: list[Credit] = list(article.credits)
+    doomed: list[Line] = []
+    spans: list[tuple[int, int]] = []
+    for line in lines(article.text):
+        text = line.text.strip()
+        match = _CREDIT.fullmatch(text) if len(text) <= 200 else None
+        if match:
+            found.append(Credit(kind="photo", text=match.group(1).strip()))
+            doomed.append(line)
+        elif is_caption(text):
+            found.extend(split_credit(caption_text(text), photo=False))
+            doomed.append(line)
+        elif inline := _INLINE_CREDIT.search(line.text):
+            found.append(Credit(kind="photo", text=inline.group(1).strip()))
+            spans.append((line.start + inline.start(), line.start + inline.end()))
+    article = cut(replace(article, credits=tuple(dict.fromkeys(found))), "credit", spans)
+    if spans:
+        texts = {line.text for line in doomed}
+        doomed = [line for line in lines(article.text) if line.text in texts]
+    return cut_lines(article, "credit", doomed)
+
+
+def _edge_lines(article: Article, count: int = 3) -> list[Line]:
+    found = lines(article.text)
+    return [line for line in found if line.number < count or line.number >= len(found) - count]
+
+
+def _source_line(article: Article) -> Article:
+    for line in _edge_lines(article):
+        match = _SOURCE.fullmatch(line.text.strip())
+        if match and len(line.text) <= 160:
+            return cut_lines(replace(article, source_line=article.source_line or match.group(1)), "source-line", [line])
+    return article
+
+
+def _byline(article: Article) -> Article:
+    """A byline or an agency's sign as a line of its own, and a sign within the dateline."""
+    for line in _edge_lines(article):
+        text = line.text.strip()
+        match = _BYLINE.fullmatch(text)
+        name = match.group(1) if match else ""
+        if match and re.fullmatch(r"[A-ZÄÖÜ]{2,5}", name):
+            return cut_lines(replace(article, agency=article.agency or name), "agency-mark", [line])
+        if match and (is_person(name) or (name and is_office(name) and line.number < 3 and len(name) <= 50)):
+            return cut_lines(replace(article, author=article.author or name), "byline", [line])
+        mark = _MARK.fullmatch(text)
+        if mark and AGENCY_MARK.fullmatch(mark.group(1).lower()):
+            return cut_lines(replace(article, agency=article.agency or mark.group(1)), "agency-mark", [line])
+    first = next(iter(lines(article.text)), None)
+    inside = _MARK_IN_DATELINE.match(first.text) if first is not None else None
+    return replace(article, agency=inside.group(1)) if inside and not article.agency else article
+
+
+def _embargo(article: Article) -> Article:
+    """The embargo stays in the text; who may read when is decided when reading."""
+    notes = article.notes
+    for line in lines(article.text)[:8]:
+        match = _EMBARGO.match(line.text.strip())
+        if match and not article.embargo:
+            until = _moment(match.group(1))
+            article = replace(article, embargo=line.text.strip()[:200], embargo_until=article.embargo_until or until)
+    if _SPEECH.search(article.text) and "speech" not in notes:
+        article = replace(article, notes=(*notes, "speech"))
+    return article
+
+
+def _moment(text: str) -> datetime | None:
+    """The end of an embargo in Berlin time; the start of the day where no hour is given."""
+    day = parse_day(text)
+    if day is None:
+        return None
+    hour = _HOUR.search(text)
+    hours, minutes = (int(hour.group(1)), int(hour.group(2) or 0)) if hour else (0, 0)
+    if hours > 23 or minutes > 59:
+        return None
+    return datetime(day.year, day.month, day.day, hours, minutes, tzinfo=BERLIN)

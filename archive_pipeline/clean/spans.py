@@ -1,0 +1,70 @@
+"""Taking text out of an article so that nothing is lost: every cut keeps the span and the rule's name."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from archive_pipeline.model import Article, Removed
+
+__all__ = ["Line", "cut", "cut_lines", "lines", "plain"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a body: its number among the non-empty lines, its text, and `body[start:end] == text`."""
+
+    number: int
+    text: str
+    start: int
+    end: int
+
+
+_LINE = re.compile(r"[^\n]*\S[^\n]*")
+
+
+def lines(body: str) -> tuple[Line, ...]:
+    """The non-empty lines of a body, in order."""
+    return tuple(
+        Line(number=number, text=match.group(), start=match.start(), end=match.end())
+        for number, match in enumerate(_LINE.finditer(body))
+    )
+
+
+def cut(article: Article, rule: str, spans: Iterable[tuple[int, int]]) -> Article:
+    """The article without these spans of its text, each recorded under the rule's name.
+
+    Spans are code point offsets into `article.text` and must not overlap. They are recorded from the last to the
+    first, so `start` holds both in the text the rule received and in the text just before the cut: putting the
+    removed texts back in reverse order of `removed` gives the extracted text again.
+    """
+    text, removed = article.text, list(article.removed)
+    for start, end in sorted(spans, reverse=True):
+        removed.append(Removed(rule=rule, text=text[start:end], start=start))
+        text = text[:start] + text[end:]
+    return replace(article, text=text, removed=tuple(removed)) if text != article.text else article
+
+
+def cut_lines(article: Article, rule: str, doomed: Iterable[Line]) -> Article:
+    """The article without these whole lines of its text, together with the line breaks that set them off."""
+    return cut(article, rule, _whole(article.text, sorted(doomed, key=lambda line: line.start)))
+
+
+def _whole(body: str, doomed: list[Line]) -> Iterator[tuple[int, int]]:
+    """Spans from each run of lines to the next kept line; at the end of the body the breaks before it go."""
+    runs: list[tuple[int, int]] = []
+    for line in doomed:
+        following = line.end + len(body[line.end :]) - len(body[line.end :].lstrip("\n"))
+        if runs and runs[-1][1] == line.start:
+            runs[-1] = (runs[-1][0], following)
+        else:
+            runs.append((line.start, following))
+    for start, end in runs:
+        yield (len(body[:start].rstrip("\n")), end) if end == len(body) else (start, end)
+
+
+_WORDS = re.compile(r"[^\W_]+")
+
+
+def plain(text: str) -> str:
+    """The words of a text in lower case, without punctuation: equal for lines that read the same."""
+    return " ".join(_WORDS.findall(text.casefold()))

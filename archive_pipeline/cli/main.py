@@ -1,0 +1,169 @@
+"""`archive-pipeline`: the table of commands. Nothing heavy is imported until a command is called."""
+
+import importlib
+import json
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from types import TracebackType
+from typing import cast
+
+import click
+
+from archive_pipeline.errors import ArchivePipelineError, ConfigError
+
+__all__ = ["Settings", "command_line", "main"]
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("archive_pipeline.cli.init:init", "legt einen Archivordner mit kommentierter sources.toml an"),
+    "run": ("archive_pipeline.cli.ingest:run", "holt Neues aus den Quellen, reinigt, verschlagwortet, archiviert"),
+    "import": ("archive_pipeline.cli.ingest:import_", "nimmt alle Dateien eines Ordners in das Archiv auf"),
+    "try": ("archive_pipeline.cli.try_:try_", "zeigt, was aus einem Dokument würde; speichert nichts"),
+    "search": ("archive_pipeline.cli.search:search", "sucht im Volltext"),
+    "explain": ("archive_pipeline.cli.search:explain", "zeigt, wie eine Suchanfrage verstanden wird"),
+    "show": ("archive_pipeline.cli.show:show", "zeigt eine Mitteilung; --why begründet ihre Schlagworte"),
+    "tag": ("archive_pipeline.cli.tag:tag", "setzt oder entfernt Schlagworte von Hand"),
+    "export": ("archive_pipeline.cli.export:export", "schreibt Mitteilungen als JSONL oder CSV"),
+    "sources": ("archive_pipeline.cli.sources:sources", "listet und prüft die Quellen"),
+    "plugins": ("archive_pipeline.cli.plugins:plugins", "listet und prüft Plugins"),
+    "status": ("archive_pipeline.cli.status:status", "zeigt Umfang, letzten Lauf und Zustand der Quellen"),
+    "doctor": ("archive_pipeline.cli.status:doctor", "prüft Umgebung, Archiv, WARC-Dateien und Index"),
+    "rebuild": ("archive_pipeline.cli.rebuild:rebuild", "baut Datenbank und Index aus WARC und decisions.jsonl"),
+    "demo": ("archive_pipeline.cli.demo:demo", "zeigt den ganzen Weg an der mitgelieferten Beispielseite"),
+}
+"""Every command: where it lives, and its line in `--help`. Commands of plugins come from the entry-point group
+`archive_pipeline.commands`."""
+
+COMMAND_GROUP = "archive_pipeline.commands"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The global options: the archive's folder, how much to say, and whether colours and bars are welcome."""
+
+    folder: Path
+    quiet: bool = False
+    verbose: int = 0
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person watches: progress bars and tables are for terminals only."""
+        return sys.stderr.isatty() and not self.quiet
+
+
+class CommandTable(click.Group):
+    """A group that imports a command when it is called, and lists it without importing it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Own commands in the order of a document's journey, then those of plugins."""
+        plugins = {point.name for point in entry_points(group=COMMAND_GROUP)} - COMMANDS.keys()
+        return [*COMMANDS, *sorted(plugins)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself, imported now."""
+        if cmd_name in COMMANDS:
+            module, _, name = COMMANDS[cmd_name][0].partition(":")
+            return cast(click.Command, getattr(importlib.import_module(module), name))
+        for point in entry_points(group=COMMAND_GROUP, name=cmd_name):
+            return cast(click.Command, point.load())
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As Click does it, but an unknown command is answered with the nearest names."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known:
+            near = get_close_matches(args[0], known, n=2)
+            meant = f" – meinten Sie {' oder '.join(near)}?" if near else ""
+            ctx.fail(f"Den Befehl {args[0]!r} gibt es nicht{meant}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in `--help`, from the table alone."""
+        rows = [(name, COMMANDS[name][1] if name in COMMANDS else "(Plugin)") for name in self.list_commands(ctx)]
+        with formatter.section("Befehle"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-C",
+    "--archive",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    envvar="ARCHIVE_PIPELINE_DIR",
+    help="Archivordner mit sources.toml (sonst ARCHIVE_PIPELINE_DIR, sonst der aktuelle Ordner)",
+)
+@click.option("-q", "--quiet", is_flag=True, envvar="ARCHIVE_PIPELINE_QUIET", help="nur Ergebnisse und Fehler")
+@click.option("-v", "--verbose", count=True, help="mehr Meldungen; -vv zeigt Tracebacks")
+@click.version_option(version("archive-pipeline"), prog_name="archive-pipeline")
+@click.pass_context
+def command_line(ctx: click.Context, folder: Path, quiet: bool, verbose: int) -> None:
+    """Pressemitteilungen sammeln, reinigen, verschlagworten, archivieren und durchsuchen.
+
+    Erste Schritte: archive-pipeline demo
+    """
+    ctx.obj = Settings(folder=folder, quiet=quiet, verbose=verbose)
+    if verbose >= 2:
+        sys.excepthook = sys.__excepthook__
+
+
+def main() -> None:
+    """Entry point: runs the command line and turns errors into one or two lines and an exit code."""
+    sys.excepthook = _say_unexpected
+    try:
+        command_line.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("Abgebrochen; der Stand ist gesichert.", err=True)
+        sys.exit(130)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except ArchivePipelineError as error:
+        _say(error)
+        sys.exit(error.exit_code)
+
+
+def _say(error: ArchivePipelineError) -> None:
+    if "-vv" in sys.argv:
+        traceback.print_exception(error)
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            click.echo(str(problem), err=True)
+    click.echo(f"Fehler: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"Abhilfe: {error.hint}", err=True)
+    if "--json" in sys.argv:
+        line = {
+            "schema": "apl/error/1",
+            "type": "exit_error",
+            "code": error.exit_code,
+            "message": error.message,
+            "hint": error.hint,
+        }
+        click.echo(json.dumps(line, ensure_ascii=False), err=True)
+
+
+def _say_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What nobody foresaw: one line for people; the traceback is there for those who ask."""
+    if issubclass(kind, KeyboardInterrupt):
+        click.echo("Abgebrochen; der Stand ist gesichert.", err=True)
+        sys.exit(130)
+    where = traceback.extract_tb(trace)[-1]
+    click.echo(
+        f"Unerwarteter Fehler ({kind.__name__}): {error}\n"
+        f"Stelle: {Path(where.filename).name}:{where.lineno}. Abhilfe: denselben Befehl mit -vv wiederholen "
+        "(archive-pipeline -vv …) und die Ausgabe melden.",
+        err=True,
+    )

@@ -1,0 +1,1 @@
+"""Export formats: JSON Lines and CSV."""

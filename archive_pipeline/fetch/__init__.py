@@ -1,0 +1,13 @@
+"""Fetchers and what they work with: `context` is their way to network and archive, `http` the one client behind it,
+`transport` the guarded way to the network, `robots` what hosts permit; `folder` and `feed` are the built-in kinds of
+sources.
+"""
+
+from archive_pipeline.fetch.context import SourceContext
+from archive_pipeline.fetch.feed import FeedFetcher
+from archive_pipeline.fetch.folder import FolderFetcher
+from archive_pipeline.fetch.http import HttpClient, Timeouts
+from archive_pipeline.fetch.options import HttpOptions
+from archive_pipeline.fetch.robots import Robots
+
+__all__ = ["FeedFetcher", "FolderFetcher", "HttpClient", "HttpOptions", "Robots", "SourceContext", "Timeouts"]

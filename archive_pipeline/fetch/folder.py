@@ -1,0 +1,190 @@
+"""Fetcher `folder`: the files of a folder, as they lie there."""
+
+import fnmatch
+import mimetypes
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+from pydantic import BaseModel, ConfigDict
+
+from archive_pipeline.errors import FetchError, TooLargeError
+from archive_pipeline.model import CaptureResult, Gone, Item, Source
+from archive_pipeline.protocols import FetchContext
+from archive_pipeline.sample import SAMPLE_FOLDER
+from archive_pipeline.warc import CodingError, OutputLimitError, inflate
+
+__all__ = ["FolderFetcher", "FolderOptions"]
+
+MEDIA_TYPES: dict[str, str | None] = {
+    "": None,
+    ".txt": "text/plain",
+    ".md": "text/markdown",
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".pdf": "application/pdf",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".eml": "message/rfc822",
+}
+"""File types that are read without being asked for; a file without extension shows by its content what it is."""
+
+GZIP_TYPE = "application/gzip"
+SAMPLE = "package:sample"
+
+
+class FolderOptions(BaseModel):
+    """Settings of a folder.
+
+    `include` and `exclude` are patterns (`*`, `?`, `[…]`) that fit a file's name or its whole path below the folder.
+    Without `include` all files of known types count; with it those that fit, of whatever type. `recursive`: go into
+    folders within.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    recursive: bool = True
+
+
+class FolderFetcher:
+    """Every file is an item; `.gz` around a file is opened.
+
+    An item's key is its path below the folder, with `/`, in Unicode form NFC; its fingerprint is size and time of
+    change. Hidden files, and links that lead out of the folder, are no items.
+    """
+
+    options: type[BaseModel] = FolderOptions
+
+    def claims(self, url: str) -> int | None:
+        """None: a folder has no address. It is chosen by name."""
+        return None
+
+    def discover(self, source: Source, context: FetchContext) -> Iterator[Item]:
+        """The files in the folder, by path. Raises FetchError when the folder is not there."""
+        root = _root(source, context)
+        options = source.options_as(FolderOptions)
+        found = [(_key(path, root), path) for path in _files(root, recursive=options.recursive)]
+        for key, path in sorted(found):
+            if _wanted(key, options):
+                try:
+                    state = path.stat()
+                except OSError:
+                    fingerprint = None  # capturing it will say why
+                else:
+                    fingerprint = f"{state.st_size}-{state.st_mtime_ns}"
+                yield Item(source_id=source.id, key=key, media_type=_media_type(key), fingerprint=fingerprint)
+
+    def capture(self, item: Item, source: Source, context: FetchContext) -> Iterable[CaptureResult]:
+        """The file's content. Gone when it is no longer there; raises TooLargeError, FetchError."""
+        try:
+            content = _read(_locate(_root(source, context), item.key), item.key, context.max_bytes)
+        except (FileNotFoundError, NotADirectoryError):
+            yield Gone("Die Datei ist verschwunden")
+            return
+        except OSError as error:
+            raise FetchError(
+                f"Die Datei ist nicht lesbar: {error.strerror}", url=item.key, hint="Zugriffsrechte prüfen"
+            ) from error
+        media_type = _media_type(item.key)
+        if item.key.lower().endswith(".gz"):
+            try:
+                content = inflate(content, limit=context.max_bytes)
+            except OutputLimitError as error:
+                raise TooLargeError(f"{_too_large(context.max_bytes)} (entpackt)", url=item.key) from error
+            except CodingError:
+                media_type = GZIP_TYPE  # kept as it is, so that nothing is lost; cleaning says what is wrong
+        yield context.put(item, content, media_type=media_type)
+
+
+def _root(source: Source, context: FetchContext) -> Path:
+    if source.path is None:
+        raise FetchError("Der Quelle fehlt path", hint='in sources.toml path = "ordner" setzen')
+    root = SAMPLE_FOLDER if source.path == SAMPLE else context.base / source.path
+    if not root.exists():
+        raise FetchError(f"Den Ordner {source.path} gibt es nicht", url=source.path, hint=f"gesucht in {context.base}")
+    return root
+
+
+def _files(root: Path, *, recursive: bool) -> Iterator[Path]:
+    if root.is_file():
+        yield root
+        return
+    unreadable: list[str] = []
+    for folder, folders, names in os.walk(root, onerror=lambda error: unreadable.append(error.filename)):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        for name in names:
+            path = Path(folder, name)
+            if not name.startswith(".") and _inside(path, root):
+                yield path
+    # a folder that can't be opened becomes an item too: its capture fails with the reason, instead of silence
+    yield from (Path(folder) for folder in unreadable)
+
+
+def _inside(path: Path, root: Path) -> bool:
+    """A file, not a device or pipe, and not a link that leads out of the folder."""
+    if not path.is_symlink():
+        return path.is_file()
+    target = path.resolve()
+    return target.is_file() and target.is_relative_to(root.resolve())
+
+
+def _readable(name: str) -> str:
+    """A file name as text, NFC; bytes that are no UTF-8 (old archives) are read as Latin-1."""
+    encoded = os.fsencode(name)
+    try:
+        text = encoded.decode("utf-8")
+    except UnicodeDecodeError:
+        text = encoded.decode("latin-1")
+    return unicodedata.normalize("NFC", text)
+
+
+def _key(path: Path, root: Path) -> str:
+    parts = (path.name,) if path == root else path.relative_to(root).parts
+    return "/".join(_readable(part) for part in parts)
+
+
+def _locate(root: Path, key: str) -> Path:
+    """The file that `key` names, however the file system spells its name. Raises FileNotFoundError."""
+    path = root.parent if root.is_file() else root
+    for part in key.split("/"):
+        exact = path / part
+        path = exact if exact.exists() else next((p for p in path.iterdir() if _readable(p.name) == part), exact)
+    if path.is_symlink() and not _inside(path, root):
+        raise FileNotFoundError(key)
+    return path
+
+
+def _wanted(key: str, options: FolderOptions) -> bool:
+    def fits(patterns: tuple[str, ...]) -> bool:
+        name = key.rpartition("/")[2]
+        normal = (unicodedata.normalize("NFC", pattern) for pattern in patterns)
+        return any(fnmatch.fnmatchcase(key, pattern) or fnmatch.fnmatchcase(name, pattern) for pattern in normal)
+
+    included = fits(options.include) if options.include else _suffix(key) in MEDIA_TYPES
+    return included and not fits(options.exclude)
+
+
+def _suffix(key: str) -> str:
+    """The extension of what is in the file: for `a.html.gz` it is `.html`."""
+    path = PurePosixPath(key.lower())
+    return PurePosixPath(path.stem).suffix if path.suffix == ".gz" else path.suffix
+
+
+def _media_type(key: str) -> str | None:
+    suffix = _suffix(key)
+    return MEDIA_TYPES[suffix] if suffix in MEDIA_TYPES else mimetypes.guess_type(f"a{suffix}")[0]
+
+
+def _read(path: Path, key: str, max_bytes: int) -> bytes:
+    with path.open("rb") as file:
+        # one byte more than allowed tells that it is too large, also when it is growing
+        content = file.read(max_bytes + 1) if os.fstat(file.fileno()).st_size <= max_bytes else None
+    if content is None or len(content) > max_bytes:
+        raise TooLargeError(_too_large(max_bytes), url=key)
+    return content
+
+
+def _too_large(max_bytes: int) -> str:
+    return f"Die Datei ist größer als die erlaubten {max_bytes} Bytes"

@@ -1,0 +1,143 @@
+"""Splitting German compounds into known nouns: Flüchtlingshilfe = Flüchtling + Hilfe.
+
+A word is split only when known words and linking letters cover it from end to end. Of several ways the cheapest
+wins: few parts, then plain joins before linking letters, except after endings that always take an s (-ung, -heit).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from archive_pipeline.language.folding import reduce_umlauts
+
+__all__ = ["CompoundSplitter", "Part"]
+
+_Found = tuple[int, str, int, bool]
+"""Cost, dictionary form, length without linking letters, searchable."""
+
+_LINKS = (("s", 1), ("n", 1), ("es", 2), ("en", 2), ("er", 3), ("ns", 3), ("e", 4), ("innen", 1))
+"""Linking letters and what they cost beside a part's 10; rare ones cost more."""
+
+_LINKED_BY_S = ("ung", "heit", "keit", "schaft", "taet", "ion", "ling", "tum")
+_MISSING_S = 2
+
+_DERIVED = ("ung", "ungen", "heit", "heiten", "keit", "keiten", "ierung", "ierungen")
+"""Endings that make a last part a noun even when the list lacks it, if nouns of the list stand before it."""
+
+_MIN_DERIVED = 7
+_PART = 10
+_SHORT_PART = 3
+_ENDINGS = ("n", "e", "en", "s", "es", "er", "ern", "in", "innen", "se", "sen")
+_MIN_WORD = 6
+_MIN_PART = 3
+_MAX_WORD = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a compound: its dictionary form, folded, and where it stands in the folded compound.
+    `end` leaves linking letters out; `searchable` is False for parts that say nothing alone (Vor-, Trink-)."""
+
+    lemma: str
+    start: int
+    end: int
+    searchable: bool = True
+
+
+class CompoundSplitter:
+    """Splits folded words. `nouns` may stand anywhere, `adjectives` and `stems` only in front (Kommunal-, Wohn-);
+    of these the stems are too general to be found by (`Part.searchable`). `opaque` words are never split
+    (Landtag). All are folded lower-case words."""
+
+    def __init__(
+        self,
+        nouns: Iterable[str],
+        *,
+        adjectives: Iterable[str] = (),
+        stems: Iterable[str] = (),
+        opaque: Iterable[str] = (),
+    ) -> None:
+        self._opaque = frozenset(opaque)
+        self._nouns = frozenset(nouns) | self._opaque
+        self._adjectives = frozenset(adjectives)
+        self._stems = frozenset(stems)
+        self._plain = {reduce_umlauts(noun): noun for noun in sorted(self._nouns)}
+
+    def is_noun(self, folded: str) -> bool:
+        """Whether the word itself stands in the list."""
+        return folded in self._nouns
+
+    def split(self, folded: str) -> tuple[Part, ...]:
+        """The parts in order, or nothing when the word is no compound of known words."""
+        if not _MIN_WORD <= len(folded) <= _MAX_WORD or self._base(folded, self._opaque):
+            return ()
+        parts = self._cover(folded, self._head)
+        if not parts and folded.endswith(_DERIVED) and not self._base(folded, self._nouns):
+            parts = self._cover(folded, _derived)
+            if not all(self.is_noun(part.lemma) and len(part.lemma) > _MIN_PART for part in parts[:-1]):
+                return ()
+        return parts
+
+    def _cover(self, word: str, head: Callable[[str], _Found | None]) -> tuple[Part, ...]:
+        """The cheapest cover of the whole word, built from the end to the front."""
+        size = len(word)
+        best: list[tuple[int, tuple[Part, ...]] | None] = [None] * size
+        best.append((0, ()))
+        for start in range(size - _MIN_PART, -1, -1):
+            for end in range(start + _MIN_PART, size + (start > 0)):
+                rest = best[end]
+                found = rest and (head if end == size else self._modifier)(word[start:end])
+                if not rest or not found:
+                    continue
+                cost, lemma, length, searchable = found
+                cheapest = best[start]
+                if cheapest is None or rest[0] + cost <= cheapest[0]:
+                    best[start] = (rest[0] + cost, (Part(lemma, start, start + length, searchable), *rest[1]))
+        return best[0][1] if best[0] else ()
+
+    def _head(self, piece: str) -> _Found | None:
+        base = self._base(piece, self._nouns)
+        return (_cost(piece), base, len(piece), True) if base else None
+
+    def _base(self, piece: str, words: frozenset[str]) -> str:
+        """The listed word of which this is a form, or nothing."""
+        if piece in words:
+            return piece
+        for ending in _ENDINGS:
+            if piece.endswith(ending):
+                stem = piece[: -len(ending)]
+                if stem in words:
+                    return stem
+                base = self._plain.get(reduce_umlauts(stem), "")
+                if base in words:
+                    return base
+        base = self._plain.get(reduce_umlauts(piece), "")
+        return base if base in words else ""
+
+    def _modifier(self, piece: str) -> _Found | None:
+        if piece in self._nouns or piece in self._adjectives:
+            return _cost(piece) + _MISSING_S * piece.endswith(_LINKED_BY_S), piece, len(piece), True
+        if piece in self._stems:
+            return _cost(piece), piece, len(piece), False
+        for link, cost in _LINKS:
+            length = len(piece) - len(link)
+            if length >= _MIN_PART and piece.endswith(link):
+                stem = piece[:length]
+                if stem in self._nouns:
+                    return _cost(stem) + cost, stem, length, True
+                base = self._plain.get(reduce_umlauts(stem), "") if link in {"er", "e"} else ""
+                if base:
+                    return _cost(stem) + cost, base, len(piece), True
+        if piece + "e" in self._nouns:
+            return _cost(piece) + 1, piece + "e", len(piece), True
+        if piece.endswith("s") and piece[:-1] + "e" in self._nouns:
+            return _cost(piece) + 1, piece[:-1] + "e", len(piece) - 1, True
+        return None
+
+
+def _derived(piece: str) -> _Found | None:
+    """A last part that the list lacks, known as a noun by its ending."""
+    return (_PART, piece, len(piece), True) if len(piece) >= _MIN_DERIVED and piece.endswith(_DERIVED) else None
+
+
+def _cost(piece: str) -> int:
+    return _PART + _SHORT_PART * (len(piece) <= _MIN_PART)

@@ -1,0 +1,399 @@
+"""The values that travel through the pipeline. All are frozen; a step returns a new value.
+
+Nothing here reads a clock, a file or the network, and this module imports nothing of the package.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal, TypeVar
+
+__all__ = [
+    "Access",
+    "Article",
+    "Axis",
+    "Capture",
+    "CaptureKind",
+    "CaptureResult",
+    "Credit",
+    "DocumentStatus",
+    "Evidence",
+    "Failure",
+    "Finding",
+    "Gone",
+    "Item",
+    "Person",
+    "Processed",
+    "Quote",
+    "Refused",
+    "Release",
+    "Removed",
+    "Role",
+    "RunReport",
+    "Source",
+    "SourceReport",
+    "Tag",
+    "Unmodified",
+    "Vocabulary",
+    "VocabularyEntry",
+]
+
+OptionsT = TypeVar("OptionsT")
+
+Access = Literal["public", "login", "onsite", "closed"]
+"""Who may read the full text of a release."""
+
+CaptureKind = Literal["document", "discovery"]
+"""`document`: may become a release. `discovery`: a feed or listing, kept as evidence only."""
+
+DocumentStatus = Literal["accepted", "quarantined", "skipped", "failed"]
+"""How cleaning and classifying one capture ended."""
+
+
+class Axis(StrEnum):
+    """The four axes a release is tagged on."""
+
+    DISTRICT = "district"
+    PARTY = "party"
+    ORGANISATION = "organisation"
+    TOPIC = "topic"
+
+
+class Role(StrEnum):
+    """What a tagged value has to do with the release; topics are primary or secondary."""
+
+    ISSUER = "issuer"
+    ABOUT = "about"
+    MENTIONED = "mentioned"
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One source of press releases: its table in sources.toml, validated.
+
+    `district` is a five-digit AGS key, `party` and `organisation` are slugs of the vocabularies. `gate` False
+    archives what the quality gate would quarantine. `options` is an instance of the fetcher's own settings class;
+    read it with `options_as`.
+    """
+
+    id: str
+    title: str = ""
+    fetcher: str | None = None
+    url: str | None = None
+    path: str | None = None
+    schedule: str | None = None
+    district: str | None = None
+    party: str | None = None
+    organisation: str | None = None
+    language: str = "de"
+    access: Access = "public"
+    legal_basis: str | None = None
+    appraisal: str | None = None
+    responsible: str | None = None
+    capture_scope: str | None = None
+    call_number: str | None = None
+    enabled: bool = True
+    gate: bool = True
+    options: object = None
+
+    def options_as(self, kind: type[OptionsT]) -> OptionsT:
+        """The options as the fetcher's own class; raises TypeError when another fetcher validated them."""
+        if not isinstance(self.options, kind):
+            raise TypeError(f"source {self.id!r} carries {type(self.options).__name__}, not {kind.__name__}")
+        return self.options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One thing a source offers now.
+
+    `key` names it within its source and never changes: its address, or its path relative to the source's folder.
+    `fingerprint` is what the source says about its state (modification time, feed entry); an item whose
+    fingerprint is the one last captured is not captured again. None means: the source doesn't say.
+    """
+
+    source_id: str
+    key: str
+    url: str | None = None
+    title: str | None = None
+    published: str | None = None
+    media_type: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """Bytes as they were published, already stored in a WARC file.
+
+    `body` is the decoded body (transfer and content encoding removed), `sha256` its hash in hex. `target` is
+    the address, or a `urn:` relative to the source for files. `media_type` carries no parameters; `charset` is
+    the one the transport declared. `record_id` is the WARC-Record-ID; `warc_file` is relative to the archive's
+    folder and `warc_offset` the byte where the compressed record begins. `parent` is the record an
+    attachment came with. `title`, `published` are hints of the source (feed entry, mail header), `fingerprint` is
+    the item's when it was captured.
+    """
+
+    source_id: str
+    key: str
+    target: str
+    body: bytes
+    sha256: str
+    captured_at: datetime
+    record_id: str
+    url: str | None = None
+    kind: CaptureKind = "document"
+    media_type: str | None = None
+    charset: str | None = None
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    warc_file: str = ""
+    warc_offset: int = 0
+    parent: str | None = None
+    title: str | None = None
+    published: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unmodified:
+    """The source says the item is as it was captured last (HTTP 304)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The item is no longer there (HTTP 404, 410; a deleted file)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Fetching is not permitted; counted, but no failure."""
+
+    reason: str
+
+
+CaptureResult = Capture | Unmodified | Gone | Refused
+"""What asking for one item can end in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """A photo credit or a caption."""
+
+    kind: Literal["photo", "caption"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """Text a cleaning rule took out of the body: the rule's name, the text, and the offset it had in
+    the body the rule received (code points)."""
+
+    rule: str
+    text: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """A cleaned press release.
+
+    Paragraphs of `text` are separated by one empty line. `published_source` says where the date was found
+    (`json-ld`, `meta`, `time`, `url`, `label`, `text`, `hint`, `header`). `media_type` is that of the capture.
+    """
+
+    text: str = ""
+    title: str | None = None
+    subtitle: str | None = None
+    teaser: str | None = None
+    published: date | None = None
+    published_confidence: Literal["high", "low"] | None = None
+    published_source: str | None = None
+    author: str | None = None
+    agency: str | None = None
+    dateline: str | None = None
+    source_line: str | None = None
+    contact: str | None = None
+    boilerplate: str | None = None
+    embargo: str | None = None
+    embargo_until: datetime | None = None
+    credits: tuple[Credit, ...] = ()
+    language: str | None = None
+    language_score: float | None = None
+    url: str | None = None
+    media_type: str | None = None
+    notes: tuple[str, ...] = ()
+    removed: tuple[Removed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A span of an article that speaks for a tag, in code points: `article.text[start:end] == text`,
+    or of `article.title` when `field` is "title"."""
+
+    start: int
+    end: int
+    text: str
+    field: Literal["text", "title"] = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """One statement about a release: `value` is an authority key, `label` is for people.
+
+    `score` is a probability; below 0.5 it is a suggestion for review. `by` is `classifier@version`.
+    `municipalities` are the eight-digit AGS keys through which a district was found.
+    """
+
+    axis: Axis
+    value: str
+    label: str
+    role: Role
+    score: float
+    by: str
+    evidence: tuple[Evidence, ...]
+    municipalities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """An office-holder or spokesperson named in `article.text[start:end]`, with office or function and party."""
+
+    name: str
+    role: str | None
+    party: str | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """Direct speech in `article.text[start:end]`, with its speaker where one is named."""
+
+    text: str
+    speaker: str | None
+    start: int
+    end: int
+
+
+Finding = Tag | Person | Quote
+"""What a classifier may return."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why one document or source failed: the stage, the reason in words, and the plugin if one is to blame."""
+
+    source_id: str
+    key: str
+    stage: Literal["discover", "capture", "clean", "classify", "archive"]
+    reason: str
+    plugin: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processed:
+    """One capture, cleaned and classified. `reason` is set unless the status is "accepted"; `article` is
+    None only where no text could be read. `failures` names the step that failed; an accepted document may carry
+    those of classifiers, whose tags are then missing. `timings` are milliseconds by step."""
+
+    status: DocumentStatus
+    reason: str | None = None
+    article: Article | None = None
+    failures: tuple[Failure, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    persons: tuple[Person, ...] = ()
+    quotes: tuple[Quote, ...] = ()
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A release as the archive holds it: identity, current version and derivation, article and tags.
+
+    `id` comes from the first canonical address (files: source id and relative path), `version_id` from the
+    bytes of that version; `derivation` counts from 1 within the version.
+    """
+
+    id: str
+    source_id: str
+    version_id: str
+    version_number: int
+    derivation: int
+    url: str | None
+    path: str | None
+    captured_at: datetime
+    access: Access
+    article: Article
+    tags: tuple[Tag, ...]
+    persons: tuple[Person, ...] = ()
+    quotes: tuple[Quote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceReport:
+    """What one run did with one source; counts of items, `seconds` of wall time."""
+
+    source_id: str
+    seen: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+    skipped: int = 0
+    refused: int = 0
+    gone: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What one run did; `exit_code` is 3 when anything failed."""
+
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    sources: tuple[SourceReport, ...]
+    exit_code: int
+
+    def total(self, count: str) -> int:
+        """The sum of one count over all sources, e.g. `total("new")`."""
+        return sum(getattr(report, count) for report in self.sources)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VocabularyEntry:
+    """One authority record: a party, an organisation, a topic, a place.
+
+    `surfaces` are names that are safe anywhere; `weak_surfaces` count only in context. `district` binds a
+    body to a place (five-digit AGS key). `valid_from`/`valid_to` are ISO dates or years.
+    """
+
+    axis: Axis
+    value: str
+    label: str
+    surfaces: tuple[str, ...] = ()
+    weak_surfaces: tuple[str, ...] = ()
+    kind: str | None = None
+    parent: str | None = None
+    district: str | None = None
+    wikidata: str | None = None
+    gnd: str | None = None
+    valid_from: str | None = None
+    valid_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """A named, versioned set of authority records with the licence line of its facts."""
+
+    name: str
+    version: str
+    licence: str
+    entries: tuple[VocabularyEntry, ...]

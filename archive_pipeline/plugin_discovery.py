@@ -1,0 +1,198 @@
+"""Where plugins are found and how their code is loaded: entry points, the drop-in folder, the built-ins.
+
+Nothing is imported before `Candidate.load` is called. Drop-in modules get a private, unique name that follows from
+their path, so that every process finds the same classes under the same name.
+"""
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Literal, TypeVar
+
+from archive_pipeline.errors import PluginError, PluginLoadError
+from archive_pipeline.hookspecs import API_VERSION, hookimpl
+from archive_pipeline.protocols import Cleaner
+from archive_pipeline.registry import Registry
+
+__all__ = [
+    "BUILTIN",
+    "Candidate",
+    "Origin",
+    "attempt",
+    "built_in",
+    "digest",
+    "from_entry_points",
+    "from_folder",
+    "from_path",
+]
+
+T = TypeVar("T")
+
+Origin = Literal["built-in", "entry-point", "folder"]
+
+BUILTIN = "builtin"
+"""The name of the plugin that holds the core's own parts."""
+
+ENTRY_POINTS = "archive_pipeline"
+RULES = "rules.toml"
+SITE_PROFILE_ORDER = 100
+"""The cleaners' slot for site profiles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A plugin that was found but not loaded. `path` is its file, where that is known without importing it."""
+
+    name: str
+    origin: Origin
+    path: Path | None
+    version: str | None
+    load: Callable[[], object]
+
+
+def attempt(action: Callable[[], T]) -> T:
+    """Run a plugin's code: whatever it raises, even an exit, comes out as PluginLoadError with the reason."""
+    try:
+        return action()
+    except PluginError:
+        raise
+    except (Exception, SystemExit) as error:  # somebody else's code may raise anything
+        raise PluginLoadError(f"{type(error).__name__}: {error}") from error
+
+
+def built_in(module: str) -> Candidate:
+    """The core's own parts, which register through the same hooks."""
+    return Candidate(
+        name=BUILTIN,
+        origin="built-in",
+        path=Path(__file__).resolve().parent / "__init__.py",
+        version=_version("archive-pipeline"),
+        load=partial(importlib.import_module, module),
+    )
+
+
+def from_entry_points() -> Iterator[Candidate]:
+    """Installed plugins: the entry-point group `archive_pipeline`, by name."""
+    for point in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+        yield Candidate(
+            name=point.name,
+            origin="entry-point",
+            path=_module_file(point.module),
+            version=point.dist.version if point.dist else None,
+            load=point.load,
+        )
+
+
+def from_folder(folder: Path | None) -> Iterator[Candidate]:
+    """Drop-in plugins, by name. Names that begin with `.`, `_` or `test_` and `conftest.py` are none."""
+    if folder is None or not folder.is_dir():
+        return
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith((".", "_", "test_")) or path.name == "conftest.py":
+            continue
+        if candidate := _drop_in(path.resolve()):
+            yield candidate
+
+
+def from_path(path: Path) -> Candidate:
+    """The plugin in one file or folder. Raises PluginLoadError when there is none."""
+    resolved = path.resolve()
+    candidate = _drop_in(resolved.parent if resolved.name in ("__init__.py", RULES) else resolved)
+    if candidate is None:
+        raise PluginLoadError(
+            f"{path} ist kein Plugin",
+            hint=f"ein Plugin ist eine .py-Datei oder ein Ordner mit __init__.py oder {RULES}",
+        )
+    return candidate
+
+
+def digest(path: Path) -> str:
+    """A hash over a plugin's files (names and contents); the same wherever the plugin lies."""
+    folder = path.parent if path.name in ("__init__.py", RULES) else None
+    files = [path] if folder is None else sorted(file for file in folder.rglob("*") if file.is_file())
+    total = hashlib.sha256()
+    for file in files:
+        if "__pycache__" not in file.parts:
+            name = file.name if folder is None else file.relative_to(folder).as_posix()
+            total.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _drop_in(path: Path) -> Candidate | None:
+    if path.suffix == ".py":
+        file, load = path, partial(_import_file, path)
+    elif (path / "__init__.py").is_file():
+        file = path / "__init__.py"
+        load = partial(_import_file, file)
+    elif (path / RULES).is_file():
+        return Candidate(
+            name=path.name, origin="folder", path=path / RULES, version=None, load=partial(_SiteRules, path)
+        )
+    else:
+        return None
+    return Candidate(name=path.stem, origin="folder", path=file, version=None, load=load)
+
+
+class _SiteRules:
+    """A plugin without Python: its rules.toml is a site profile."""
+
+    archive_pipeline_api = API_VERSION
+
+    def __init__(self, folder: Path) -> None:
+        self._name = folder.name
+        self._profile: Cleaner = SiteProfile.load(folder / RULES)
+
+    @hookimpl
+    def register_cleaners(self, registry: Registry[Cleaner]) -> None:
+        """Add the profile in the slot of site profiles."""
+        registry.add(f"profile:{self._name}", self._profile, order=SITE_PROFILE_ORDER)
+
+
+def _import_file(file: Path) -> ModuleType:
+    is_package = file.name == "__init__.py"
+    stem = file.parent.name if is_package else file.stem
+    path_hash = hashlib.sha256(str(file).encode()).hexdigest()[:8]
+    name = f"_archive_pipeline_plugin_{path_hash}_{re.sub(r'\W', '_', stem)}"
+    spec = importlib.util.spec_from_file_location(
+        name, file, submodule_search_locations=[str(file.parent)] if is_package else None
+    )
+    if spec is None or spec.loader is None:
+        raise PluginLoadError(f"{file} ist kein Python-Modul")
+    _forget(name)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        _forget(name)
+        raise
+    return module
+
+
+def _forget(name: str) -> None:
+    for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
+        del sys.modules[loaded]
+
+
+def _module_file(module: str) -> Path | None:
+    """The file of a module. Finding a submodule imports its packages, which may fail like any plugin."""
+    try:
+        spec = attempt(partial(importlib.util.find_spec, module))
+    except PluginError:
+        return None
+    return Path(spec.origin).resolve() if spec and spec.origin and spec.has_location else None
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,173 @@
+"""The tables of sources.toml and what each of their keys may hold."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+
+from archive_pipeline.model import Access, Axis
+from archive_pipeline.sources.authority import AuthorityKeys
+from archive_pipeline.sources.schedule import is_schedule
+
+__all__ = ["ArchiveTable", "LegalBasis", "Persons", "SourceTable", "slug"]
+
+LegalBasis = Literal["44b", "60d", "60f", "consent", "official-work-5"]
+"""On what grounds a source is archived: §§ 44b, 60d, 60f or 5 UrhG, or the publisher's consent."""
+
+Persons = Literal["off", "office-holders"]
+"""Whether names of persons are recognised, and whose."""
+
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+
+
+def slug(text: str) -> str:
+    """`text` as a slug: `Kreis Düren` becomes `kreis-dueren`; empty when nothing usable is left."""
+    return "-".join(re.findall(r"[a-z0-9]+", text.lower().translate(_UMLAUTS)))
+
+
+def _source_id(value: str) -> str:
+    if not _SLUG.fullmatch(value) or len(value) > 64:
+        proposal = slug(value)[:64].strip("-")
+        meant = f' – meinten Sie "{proposal}"?' if proposal and proposal != value else ""
+        raise ValueError(f"nur Kleinbuchstaben, Ziffern und einzelne Bindestriche, höchstens 64 Zeichen{meant}")
+    return value
+
+
+def _web_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        host, user = parts.hostname, parts.username
+    except ValueError:
+        raise ValueError("ist keine gültige Adresse") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("Schema muss http oder https sein")
+    if not host or re.search(r"\s", value):
+        raise ValueError("ist keine gültige Adresse")
+    if user is not None:
+        raise ValueError("Zugangsdaten gehören nicht in die Adresse, sondern in die Umgebung oder eine Geheimnisdatei")
+    return value
+
+
+def _ags(value: str, info: ValidationInfo) -> str:
+    if not re.fullmatch(r"\d{5}", value):
+        raise ValueError(
+            "muss der fünfstellige AGS-Schlüssel eines Kreises oder einer kreisfreien Stadt sein"
+            + _authority_keys(info).meant(Axis.DISTRICT, value)
+        )
+    return _known(Axis.DISTRICT, value, info)
+
+
+def _party(value: str, info: ValidationInfo) -> str:
+    if not re.fullmatch(rf"{_SLUG.pattern}(?:@\d{{5}})?", value):
+        raise ValueError(
+            'muss ein Kürzel wie "spd" sein, bei örtlichen Gruppen mit Kreis wie "uwg@05370"'
+            + _authority_keys(info).meant(Axis.PARTY, value)
+        )
+    party, at, district = value.partition("@")
+    _known(Axis.PARTY, party, info)
+    if at:
+        _known(Axis.DISTRICT, district, info)
+    return value
+
+
+def _known(axis: Axis, key: str, info: ValidationInfo) -> str:
+    keys = _authority_keys(info)
+    if not keys.has(axis, key):
+        raise ValueError(f"steht in keinem Vokabular{keys.meant(axis, key)}")
+    return key
+
+
+def _authority_keys(info: ValidationInfo) -> AuthorityKeys:
+    return info.context if isinstance(info.context, AuthorityKeys) else AuthorityKeys(())
+
+
+def _organisation(value: str) -> str:
+    if not _SLUG.fullmatch(value):
+        raise ValueError(f'muss ein Kürzel aus Kleinbuchstaben, Ziffern und Bindestrichen sein, etwa "{slug(value)}"')
+    return value
+
+
+def _schedule(value: str) -> str:
+    if not is_schedule(value):
+        raise ValueError('muss ein Abstand wie "6h", "30m", "1d" oder eine Cron-Zeile mit fünf Feldern sein')
+    return value
+
+
+def _language(value: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}", value):
+        raise ValueError('muss ein Sprachkürzel nach ISO 639 wie "de" sein')
+    return value
+
+
+def _filled(value: str) -> str:
+    if not value.strip():
+        raise ValueError("darf nicht leer sein")
+    return value
+
+
+def _contact(value: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+", value):
+        raise ValueError("muss eine Mail-Adresse oder eine Web-Adresse sein")
+    return value
+
+
+def _folder(value: str) -> str:
+    try:
+        Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("der Benutzer nach „~“ ist unbekannt") from None
+    if "\0" in value:
+        raise ValueError("enthält ein Zeichen, das in Pfaden verboten ist")
+    return _filled(value)
+
+
+Filled = Annotated[str, AfterValidator(_filled)]
+
+
+class _Table(BaseModel):
+    """Common settings: no key is ignored, no value is converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ArchiveTable(_Table):
+    """`[archive]`: settings of the whole archive. `max_bytes` is the largest body that is stored,
+    `request_interval` the seconds between two requests to one host."""
+
+    path: Annotated[str, AfterValidator(_folder)] = "archive"
+    engine: Filled = "whoosh"
+    title: str = ""
+    contact: Annotated[str, AfterValidator(_contact)] | None = None
+    user_agent: Filled | None = None
+    persons: Persons = "office-holders"
+    max_bytes: Annotated[int, Field(ge=1)] = 20_000_000
+    request_interval: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
+
+
+class SourceTable(_Table):
+    """`[[source]]`: the keys every source may have; the fetcher's own keys are validated by its `options`.
+
+    District and party are looked up in the validation context, an `AuthorityKeys`.
+    """
+
+    id: Annotated[str, AfterValidator(_source_id)]
+    title: str = ""
+    fetcher: Filled | None = None
+    url: Annotated[str, AfterValidator(_web_address)] | None = None
+    path: Annotated[str, AfterValidator(_folder)] | None = None
+    schedule: Annotated[str, AfterValidator(_schedule)] | None = None
+    district: Annotated[str, AfterValidator(_ags)] | None = None
+    party: Annotated[str, AfterValidator(_party)] | None = None
+    organisation: Annotated[str, AfterValidator(_organisation)] | None = None
+    language: Annotated[str, AfterValidator(_language)] = "de"
+    access: Access = "public"
+    legal_basis: LegalBasis | None = None
+    appraisal: str | None = None
+    responsible: str | None = None
+    capture_scope: str | None = None
+    call_number: str | None = None
+    enabled: bool = True
+    gate: bool = True

@@ -1,0 +1,68 @@
+"""The commented sources.toml that `init` writes."""
+
+from string import Template
+
+__all__ = ["new_sources_toml"]
+
+_TEMPLATE = Template("""\
+# Konfiguration dieses Archivs. Prüfen: archive-pipeline sources check
+# Passwörter und Tokens gehören nicht hierher, sondern in ARCHIVE_PIPELINE_SECRET_<NAME> oder in die Datei,
+# die ARCHIVE_PIPELINE_SECRETS_FILE nennt.
+
+[archive]
+path = "archive"              # Ordner der Daten, relativ zu dieser Datei
+engine = "$engine"            # Suchmaschine
+title = "Archiv für Pressemitteilungen"
+# contact = "archiv@example.org"   # Mail- oder Web-Adresse, mit der sich der Abruf ausweist: bitte eintragen
+# user_agent = "…"                 # ersetzt die ganze Kennung; sonst Programmname, Version und contact
+persons = "office-holders"    # Personen erkennen: "office-holders" (nur Amts- und Mandatsträger) oder "off"
+max_bytes = 20_000_000        # größere Dokumente werden nicht gespeichert, sondern gemeldet
+request_interval = 2.0        # Sekunden zwischen zwei Abrufen beim selben Server
+
+# Jede Quelle ist eine Tabelle [[source]]. Pflicht ist nur id; fetcher kann fehlen, wenn die url ihn erkennen lässt.
+#   id             Kürzel aus Kleinbuchstaben, Ziffern, Bindestrichen; bleibt für immer
+#   fetcher        "folder" (Ordner), "feed" (RSS, Atom) oder der Name aus einem Plugin
+#   schedule       Abstand ("30m", "6h", "1d") oder Cron-Zeile ("15 6 * * mon-fri"), für run --due
+#   district       fünfstelliger AGS-Schlüssel, in Anführungszeichen
+#   party          Kürzel (cdu csu spd fdp gruene linke afd bsw fw …), örtliche Gruppen mit Kreis: "uwg@05370"
+#   organisation   Kürzel der herausgebenden Stelle
+#   language       Sprache der Texte, wenn nichts anderes erkannt wird ("de")
+#   access         wer den Volltext lesen darf: public, login, onsite, closed
+#   legal_basis    44b, 60d, 60f, consent oder official-work-5
+#   appraisal, responsible, capture_scope, call_number   Bewertung, zuständig, Umfang, Signatur
+#   gate           false archiviert auch, was die Qualitätsprüfung zurückhalten würde
+#   enabled        false schaltet die Quelle ab; ihre Geschichte bleibt
+$sample
+# [[source]]
+# id = "mein-kreis"
+# title = "Pressestelle des Kreises"
+# fetcher = "feed"
+# url = "https://www.example.org/presse/rss.xml"
+# schedule = "6h"
+# district = "05974"
+# access = "login"
+# legal_basis = "60d"
+
+# [[source]]
+# id = "ablage"
+# title = "Dateien aus dem Posteingang"
+# fetcher = "folder"
+# path = "eingang"
+""")
+
+_SAMPLE = """
+# Mitgelieferte Beispielquelle: erfundene Mitteilungen, braucht kein Netz.
+[[source]]
+id = "sample"
+title = "Beispielquelle"
+fetcher = "folder"
+path = "package:sample"
+"""
+
+
+def new_sources_toml(*, engine: str = "whoosh", sample: bool = False) -> str:
+    """The text of a new sources.toml; with `sample` the sample source that comes with the package is on.
+
+    `engine` must be the name of a registered engine: the caller checks it.
+    """
+    return _TEMPLATE.substitute(engine=engine, sample=_SAMPLE if sample else "")

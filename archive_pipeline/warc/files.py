@@ -1,0 +1,174 @@
+"""The WARC files of one archive: their names, appending to the newest, making it durable, cutting torn tails."""
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from archive_pipeline.errors import ArchiveError, FixityError
+from archive_pipeline.warc.record import Gap, members
+
+__all__ = ["Cut", "WarcFiles"]
+
+NAME = re.compile(r"archive-\d{14}-(\d{5,})\.warc\.gz")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """What recovery removed: the last `size` bytes of `warc_file`, an incomplete record that began at `offset`."""
+
+    warc_file: str
+    offset: int
+    size: int
+
+
+@dataclass(slots=True)
+class OpenFile:
+    """The file being appended to; `size` is where the next record begins."""
+
+    name: str
+    path: Path
+    stream: BinaryIO
+    size: int
+
+
+class WarcFiles:
+    """Files `warc/YYYY/MM/archive-<YYYYMMDDhhmmss>-<serial>.warc.gz` below `folder`, in the order of their serials.
+
+    `first_record(name)` renders the `warcinfo` record that opens a file. One process writes at a time.
+    """
+
+    def __init__(self, folder: Path, *, max_file_bytes: int, first_record: Callable[[str], bytes]) -> None:
+        self.folder = folder
+        self._max_file_bytes = max_file_bytes
+        self._first_record = first_record
+        self._open: OpenFile | None = None
+        self._lengths: dict[str, int] = {}
+
+    def names(self) -> list[str]:
+        """All files, relative to the folder, in the order they were begun. The serial decides, not the time in the
+        name: clocks go wrong."""
+        found = (path for path in (self.folder / "warc").glob("*/*/archive-*.warc.gz") if NAME.fullmatch(path.name))
+        return [path.relative_to(self.folder).as_posix() for path in sorted(found, key=_serial)]
+
+    def append(self, records: Sequence[bytes], now: datetime) -> tuple[str, list[int]]:
+        """Write records to the newest file of the month, all or none; the file's name and where each record begins.
+
+        Raises ArchiveError when the disk doesn't take them.
+        """
+        file = self._current(now.astimezone(UTC))
+        opening = [] if file.size else [self._first_record(Path(file.name).name)]
+        offsets = []
+        position = file.size
+        for record in [*opening, *records]:
+            offsets.append(position)
+            position += len(record)
+        try:
+            _write(file, b"".join([*opening, *records]))
+        except OSError as error:
+            os.ftruncate(file.stream.fileno(), file.size)
+            raise ArchiveError(
+                f"{file.name} lässt sich nicht schreiben: {error.strerror}",
+                hint="freien Platz und Rechte prüfen: archive-pipeline doctor",
+            ) from error
+        file.size = position
+        self._lengths[file.name] = position
+        return file.name, offsets[len(opening) :]
+
+    def sync(self) -> Mapping[str, int]:
+        """Make everything appended so far durable; the new lengths of the files it went to."""
+        if self._open is not None:
+            os.fsync(self._open.stream.fileno())
+        lengths, self._lengths = self._lengths, {}
+        return lengths
+
+    def close(self) -> None:
+        """Make everything durable and let go of the file."""
+        if self._open is not None:
+            os.fsync(self._open.stream.fileno())
+            self._open.stream.close()
+            self._open = None
+
+    def recover(self, known: Mapping[str, int]) -> tuple[Cut, ...]:
+        """Cut the incomplete records that a killed writer left after the `known` lengths.
+
+        Raises FixityError when a file is shorter than known, or gone.
+        """
+        self.close()
+        sizes = {name: (self.folder / name).stat().st_size for name in self.names()}
+        for name, length in known.items():
+            if sizes.get(name, -1) < length:
+                found = f"{sizes[name]} Bytes" if name in sizes else "keine Datei"
+                raise FixityError(
+                    f"{name}: erwartet {length} Bytes, gefunden {found}",
+                    hint="die Datei aus der Sicherung zurückholen, dann: archive-pipeline audit",
+                )
+        cuts = []
+        for name, size in sizes.items():
+            tail = self._torn_tail(name, known.get(name, 0))
+            if tail is not None:
+                with (self.folder / name).open("r+b") as stream:
+                    stream.truncate(tail)
+                    os.fsync(stream.fileno())
+                cuts.append(Cut(warc_file=name, offset=tail, size=size - tail))
+        return tuple(cuts)
+
+    def _torn_tail(self, name: str, start: int) -> int | None:
+        for found in members(self.folder / name, start):
+            if isinstance(found, Gap) and found.torn:
+                return found.offset
+        return None
+
+    def _current(self, now: datetime) -> OpenFile:
+        month = f"warc/{now:%Y/%m}/"
+        file = self._open
+        if file is not None and file.name.startswith(month) and file.size < self._max_file_bytes:
+            return file
+        self.close()
+        names = self.names()
+        if names and names[-1].startswith(month) and (self.folder / names[-1]).stat().st_size < self._max_file_bytes:
+            name = names[-1]
+        else:
+            serial = _serial(Path(names[-1])) + 1 if names else 1
+            name = f"{month}archive-{now:%Y%m%d%H%M%S}-{serial:05d}.warc.gz"
+        self._open = self._opened(name)
+        return self._open
+
+    def _opened(self, name: str) -> OpenFile:
+        path = self.folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new = not path.exists()
+            stream = path.open("ab", buffering=0)
+            if new:
+                # a file is only durable when every folder on its way says that it is there
+                for folder in (path.parent, *list(path.parent.parents)[:3]):
+                    _sync_folder(folder)
+        except OSError as error:
+            raise ArchiveError(
+                f"{name} lässt sich nicht öffnen: {error.strerror}",
+                hint="freien Platz und Rechte prüfen: archive-pipeline doctor",
+            ) from error
+        return OpenFile(name, path, stream, os.fstat(stream.fileno()).st_size)
+
+
+def _serial(path: Path) -> int:
+    match = NAME.fullmatch(path.name)
+    return int(match.group(1)) if match else 0
+
+
+def _write(file: OpenFile, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.stream.write(view) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,409 @@
+"""The archive's truth: every capture in WARC files, written before anything else sees it, and read back verified."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from archive_pipeline.errors import FixityError
+from archive_pipeline.model import Capture
+from archive_pipeline.warc.coding import remove_codings
+from archive_pipeline.warc.files import Cut, WarcFiles
+from archive_pipeline.warc.model import (
+    Description,
+    Exchange,
+    Previous,
+    RevisitProfile,
+    StoredCapture,
+    payload_digest,
+    source_from_settings,
+    source_settings,
+    utc_text,
+)
+from archive_pipeline.warc.record import Gap, Member, members, new_record_id, render
+
+__all__ = ["WarcStore"]
+
+PROFILE = "http://netpreserve.org/warc/1.1/revisit/"
+CONFORMS_TO = "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
+CAPTURES = ("response", "resource", "revisit")
+PLAIN_FIELDS = tuple(field.name for field in fields(Description) if field.name != "source")
+"""The fields of a description that stand in the metadata record as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A capture that is about to be written: its record's block (`head` and `payload`) and what will describe it."""
+
+    type: Literal["response", "resource"]
+    target: str
+    captured_at: datetime
+    fields: list[tuple[str, str]]
+    head: bytes
+    payload: bytes
+    body: bytes
+    decoded: tuple[str, ...]
+    description: Description
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revisit:
+    """Why a body need not be stored again, and the capture that has it."""
+
+    profile: RevisitProfile
+    original: StoredCapture
+
+
+class WarcStore:
+    """Writes and reads the captures of one archive, below its data folder.
+
+    `software` and `operator` (with contact address) stand in each file's `warcinfo` record. `clock` gives the time in
+    UTC. Every capture is a response, resource or revisit record (after the request, if there was one) and the
+    `metadata` record that describes it; it counts when both are complete and `sync` has returned. One process writes
+    at a time: the caller holds the archive's lock, and has called `recover` before the first write.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        software: str,
+        operator: str,
+        clock: Callable[[], datetime],
+        max_file_bytes: int = 1_000_000_000,
+    ) -> None:
+        self._folder = folder
+        self._software = software
+        self._operator = operator
+        self._clock = clock
+        self._files = WarcFiles(folder, max_file_bytes=max_file_bytes, first_record=self._warcinfo)
+
+    def write_exchange(
+        self,
+        exchange: Exchange,
+        description: Description,
+        *,
+        body: bytes,
+        decoded: tuple[str, ...] = (),
+        previous: Previous | None = None,
+    ) -> StoredCapture:
+        """Store an HTTP request and what came back. `body` is the payload after the codings `decoded` were removed.
+
+        With `previous`, the last capture of the same address, a 304 and a payload that is the same byte for byte
+        become a revisit record, and the capture returned has the body that was stored then. Raises ArchiveError;
+        FixityError when a 304 refers to a capture that is damaged.
+        """
+        about = [] if exchange.ip is None else [("WARC-IP-Address", exchange.ip)]
+        draft = Draft(
+            type="response",
+            target=exchange.url,
+            captured_at=exchange.started_at,
+            fields=[*about, *([("WARC-Truncated", exchange.truncated)] if exchange.truncated else [])],
+            head=exchange.head,
+            payload=exchange.payload,
+            body=body,
+            decoded=decoded,
+            description=description,
+        )
+        return self._write(draft, self._revisit(draft, previous, not_modified=exchange.status == 304), exchange.request)
+
+    def write_resource(
+        self, target: str, body: bytes, description: Description, *, previous: Previous | None = None
+    ) -> StoredCapture:
+        """Store bytes that did not come over HTTP; `target` is their `urn`. The same bytes as in `previous` become a
+        revisit record. Raises ArchiveError."""
+        draft = Draft(
+            type="resource",
+            target=target,
+            captured_at=self._clock(),
+            fields=[],
+            head=b"",
+            payload=body,
+            body=body,
+            decoded=(),
+            description=description,
+        )
+        return self._write(draft, self._revisit(draft, previous, not_modified=False))
+
+    def sync(self) -> Mapping[str, int]:
+        """Make everything written so far durable; the new length of each file it went to, by name."""
+        return self._files.sync()
+
+    def close(self) -> None:
+        """Make everything written durable and let go of the file."""
+        self._files.close()
+
+    def recover(self, known: Mapping[str, int]) -> tuple[Cut, ...]:
+        """Put the files in order after a crash, at any byte of any write. `known` holds the lengths that a database
+        accounts for, as `sync` gave them; files it doesn't name are read from their beginning.
+
+        Cuts the incomplete record at the end of a file, if there is one, and nothing else; the complete captures
+        after the known lengths are then `captures(after=known)`. Raises FixityError when a file is shorter than known.
+        """
+        return self._files.recover(known)
+
+    def captures(
+        self, after: Mapping[str, int] | None = None, *, damaged: Callable[[FixityError], None] | None = None
+    ) -> Iterator[StoredCapture]:
+        """Every capture in the order it was written, verified; with `after`, those beyond these lengths of files.
+
+        Records that are damaged go to `damaged` as errors and the walk goes on; without it they are raised. A response
+        without its metadata record, which a killed writer may leave, is evidence but no capture.
+        """
+        for name in self._files.names():
+            pending: Member | None = None
+            for found in members(self._folder / name, (after or {}).get(name, 0)):
+                try:
+                    if isinstance(found, Gap):
+                        pending = None
+                        _report_gap(name, found)
+                    elif found.record.type in CAPTURES:
+                        pending = found
+                    elif found.record.type == "metadata" and pending is not None:
+                        yield self._stored(name, pending, found)
+                        pending = None
+                except FixityError as error:
+                    if damaged is None:
+                        raise
+                    damaged(error)
+
+    def read(self, warc_file: str, offset: int) -> Capture:
+        """One capture, by where its record begins. The body of a revisit is that of the capture it refers to.
+
+        Every digest is verified. Raises FixityError naming file, offset, record, expected and found digest.
+        """
+        return self._read(warc_file, offset).capture
+
+    def _read(self, name: str, offset: int) -> StoredCapture:
+        capture, metadata = self._pair(name, offset)
+        return self._stored(name, capture, metadata)
+
+    def _pair(self, name: str, offset: int) -> tuple[Member, Member]:
+        path = self._folder / name
+        if not path.is_file() or offset >= path.stat().st_size:
+            raise FixityError(f"{name}, Byte {offset}: erwartet ein WARC-Datensatz, gefunden keiner", hint=RESTORE)
+        found = members(path, offset)
+        pair = []
+        for _ in range(2):
+            member = next(found, None)
+            if isinstance(member, Gap):
+                raise _gap_error(name, member)
+            pair.append(member)
+        capture, metadata = pair
+        if capture is None or capture.record.type not in CAPTURES:
+            raise FixityError(f"{name}, Byte {offset}: erwartet eine Erfassung, gefunden etwas anderes", hint=RESTORE)
+        if metadata is None or metadata.record.type != "metadata":
+            raise FixityError(
+                f"{name}, Byte {offset}, Datensatz {capture.record.id}: der metadata-Datensatz fehlt", hint=RESTORE
+            )
+        return capture, metadata
+
+    def _original(self, name: str, offset: int) -> StoredCapture:
+        """The capture whose body a later one stands for: itself, or the one a revisit refers to."""
+        capture, metadata = self._pair(name, offset)
+        place = json.loads(metadata.record.block)["refers_to"]
+        return (
+            self._original(place["warc_file"], place["warc_offset"]) if place else self._stored(name, capture, metadata)
+        )
+
+    def _stored(self, name: str, capture: Member, metadata: Member) -> StoredCapture:
+        for member in (capture, metadata):
+            _verify(name, member)
+        described = json.loads(metadata.record.block)
+        place = described["refers_to"]
+        if place:
+            original = self._original(place["warc_file"], place["warc_offset"])
+            body, payload = original.capture.body, original.payload_digest
+        else:
+            body = remove_codings(capture.record.payload, tuple(described["decoded"]))
+            payload = capture.record.fields["warc-payload-digest"]
+        _compare(name, capture, "Inhalt", f"sha256:{described['sha256']}", payload_digest(body))
+        return _assemble(
+            name, capture.offset, metadata.end, capture.record.fields, capture.record.head, described, body, payload
+        )
+
+    def _revisit(self, draft: Draft, previous: Previous | None, *, not_modified: bool) -> Revisit | None:
+        if previous is None:
+            return None
+        if not_modified:
+            original = self._original(previous.warc_file, previous.warc_offset)
+            return Revisit(profile="server-not-modified", original=original)
+        if previous.sha256 != hashlib.sha256(draft.body).hexdigest():
+            return None
+        try:
+            original = self._original(previous.warc_file, previous.warc_offset)
+        except FixityError:
+            return None  # a damaged copy stands for nothing: these bytes are stored again
+        if original.payload_digest != payload_digest(draft.payload):
+            return None
+        return Revisit(profile="identical-payload-digest", original=original)
+
+    def _write(self, draft: Draft, revisit: Revisit | None, request: bytes | None = None) -> StoredCapture:
+        target = [("WARC-Target-URI", draft.target), ("WARC-Date", utc_text(draft.captured_at))]
+        record_id = new_record_id()
+        about = [("WARC-Record-ID", f"<{record_id}>"), *target, *draft.fields]
+        body, payload = draft.body, draft.payload
+        if revisit is not None:
+            body, payload = revisit.original.capture.body, b""
+            about += _revisit_fields(revisit)
+        if draft.type == "response":
+            about.append(("Content-Type", "application/http; msgtype=response"))
+        elif revisit is None:
+            about.append(("Content-Type", draft.description.media_type or "application/octet-stream"))
+        described = _described(draft, body, revisit)
+        records = [
+            render(draft.type if revisit is None else "revisit", about, head=draft.head, payload=payload),
+            _metadata(record_id, target, described),
+        ]
+        if request is not None:
+            records.insert(0, _request(record_id, target, request))
+        name, offsets = self._files.append(records, self._clock())
+        end = offsets[-1] + len(records[-1])
+        digest = payload_digest(draft.payload) if revisit is None else revisit.original.payload_digest
+        by_name = {field.lower(): value for field, value in about}
+        return _assemble(name, offsets[-2], end, by_name, draft.head, described, body, digest)
+
+    def _warcinfo(self, filename: str) -> bytes:
+        lines = {
+            "software": self._software,
+            "operator": self._operator,
+            "format": "WARC File Format 1.1",
+            "conformsTo": CONFORMS_TO,
+        }
+        about = [
+            ("WARC-Record-ID", f"<{new_record_id()}>"),
+            ("WARC-Date", utc_text(self._clock())),
+            ("WARC-Filename", filename),
+            ("Content-Type", "application/warc-fields"),
+        ]
+        block = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return render("warcinfo", about, payload=block.encode())
+
+
+RESTORE = "die Datei aus der Sicherung zurückholen, dann: archive-pipeline audit"
+
+
+def _request(record_id: str, target: list[tuple[str, str]], request: bytes) -> bytes:
+    about = [
+        ("WARC-Record-ID", f"<{new_record_id()}>"),
+        *target,
+        ("WARC-Concurrent-To", f"<{record_id}>"),
+        ("Content-Type", "application/http; msgtype=request"),
+    ]
+    return render("request", about, head=request)
+
+
+def _metadata(record_id: str, target: list[tuple[str, str]], described: dict[str, Any]) -> bytes:
+    about = [
+        ("WARC-Record-ID", f"<{new_record_id()}>"),
+        *target,
+        ("WARC-Concurrent-To", f"<{record_id}>"),
+        ("WARC-Refers-To", f"<{record_id}>"),
+        ("Content-Type", "application/json"),
+    ]
+    return render("metadata", about, payload=json.dumps(described, ensure_ascii=False).encode())
+
+
+def _revisit_fields(revisit: Revisit) -> list[tuple[str, str]]:
+    original = revisit.original.capture
+    about = [
+        ("WARC-Profile", PROFILE + revisit.profile),
+        ("WARC-Refers-To", f"<{original.record_id}>"),
+        ("WARC-Refers-To-Target-URI", original.target),
+        ("WARC-Refers-To-Date", utc_text(original.captured_at)),
+    ]
+    if revisit.profile == "identical-payload-digest":
+        about.append(("WARC-Payload-Digest", revisit.original.payload_digest))
+    return about
+
+
+def _described(draft: Draft, body: bytes, revisit: Revisit | None) -> dict[str, Any]:
+    """The content of the metadata record. A revisit also says where the body lies, so that it is found without a
+    search."""
+    description = draft.description
+    original = revisit.original.capture if revisit else None
+    return {
+        "source": source_settings(description.source),
+        **{name: getattr(description, name) for name in PLAIN_FIELDS},
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "decoded": list(draft.decoded),
+        "refers_to": {"warc_file": original.warc_file, "warc_offset": original.warc_offset} if original else None,
+    }
+
+
+def _assemble(
+    name: str,
+    offset: int,
+    end: int,
+    about: Mapping[str, str],
+    head: bytes,
+    described: Mapping[str, Any],
+    body: bytes,
+    payload: str,
+) -> StoredCapture:
+    """A capture from its record's fields and its metadata; writing and reading both end here."""
+    http = Exchange(url="", request=b"", head=head, payload=b"", started_at=datetime.min) if head else None
+    source = source_from_settings(described["source"])
+    capture = Capture(
+        source_id=source.id,
+        key=described["key"],
+        target=about["warc-target-uri"],
+        body=body,
+        sha256=described["sha256"],
+        captured_at=datetime.fromisoformat(about["warc-date"]),
+        record_id=about["warc-record-id"].strip("<>"),
+        url=described["url"],
+        kind=described["kind"],
+        media_type=described["media_type"],
+        charset=described["charset"],
+        status=http.status if http else None,
+        headers=http.headers if http else (),
+        warc_file=name,
+        warc_offset=offset,
+        parent=described["parent"],
+        title=described["title"],
+        published=described["published"],
+    )
+    profile = about.get("warc-profile", "").removeprefix(PROFILE)
+    return StoredCapture(
+        capture=capture,
+        source=source,
+        settings=described["settings"],
+        fetcher=described["fetcher"],
+        payload_digest=payload,
+        end=end,
+        revisit=profile or None,  # type: ignore[arg-type]
+        refers_to=about["warc-refers-to"].strip("<>") if profile else None,
+    )
+
+
+def _verify(name: str, member: Member) -> None:
+    record = member.record
+    _compare(name, member, "Block", record.fields.get("warc-block-digest", "keine"), payload_digest(record.block))
+    if record.type != "revisit":
+        declared = record.fields.get("warc-payload-digest", "keine")
+        _compare(name, member, "Payload", declared, payload_digest(record.payload))
+
+
+def _compare(name: str, member: Member, what: str, expected: str, found: str) -> None:
+    if expected != found:
+        raise FixityError(
+            f"{name}, Byte {member.offset}, Datensatz {member.record.id}: "
+            f"{what}-Prüfsumme erwartet {expected}, gefunden {found}",
+            hint=RESTORE,
+        )
+
+
+def _gap_error(name: str, gap: Gap) -> FixityError:
+    return FixityError(
+        f"{name}, Byte {gap.offset} bis {gap.end}: erwartet ein WARC-Datensatz, gefunden: {gap.reason}", hint=RESTORE
+    )
+
+
+def _report_gap(name: str, gap: Gap) -> None:
+    """A torn end is a write that never finished, perhaps one that is going on; anything else is damage."""
+    if not gap.torn:
+        raise _gap_error(name, gap)

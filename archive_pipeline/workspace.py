@@ -1,0 +1,189 @@
+"""An archive folder: its configuration, plugins, database, WARC files and index, opened in one way by everybody."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from archive_pipeline.archive.database import open_database
+from archive_pipeline.archive.lock import writer_lock
+from archive_pipeline.archive.reading import last_seq
+from archive_pipeline.errors import ArchiveError, IndexingError, LockedError, NoArchiveError
+from archive_pipeline.indexing import catch_up
+from archive_pipeline.plugin_manager import PluginManager, load_plugins
+from archive_pipeline.protocols import Index
+from archive_pipeline.sources import Config, QuarantinedPlugin, load_config
+from archive_pipeline.warc import WarcStore
+from archive_pipeline.workers import Workers
+
+__all__ = ["CONFIG_NAME", "HOMEPAGE", "SOFTWARE", "VERSION", "Workspace", "open_workspace", "utc_now"]
+
+CONFIG_NAME = "sources.toml"
+VERSION = version("archive-pipeline")
+SOFTWARE = f"archive_pipeline/{VERSION}"
+HOMEPAGE = "https://pypi.org/project/archive-pipeline/"
+"""What the identification header names where `[archive] contact` is not set."""
+
+
+def utc_now() -> datetime:
+    """The time, in UTC: the one clock of the pipeline, handed down from here."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """An opened archive folder. `folder` holds sources.toml, `data` everything that is archived."""
+
+    folder: Path
+    config: Config
+    plugins: PluginManager
+
+    @property
+    def data(self) -> Path:
+        """The folder of archive.db, warc/, decisions.jsonl and index/."""
+        return self.config.archive.path
+
+    @property
+    def database_file(self) -> Path:
+        """The SQLite file; it can be rebuilt from the WARC files and the decisions."""
+        return self.data / "archive.db"
+
+    @property
+    def decisions_file(self) -> Path:
+        """What people decided: one of the archive's two truths."""
+        return self.data / "decisions.jsonl"
+
+    @property
+    def index_folder(self) -> Path:
+        """The folder of the chosen engine's index."""
+        return self.data / "index" / self.config.archive.engine
+
+    @contextmanager
+    def writing(self, command: str) -> Iterator[Database]:
+        """The database, with the writer lock held. Raises LockedError, and ArchiveError when WARC files are there
+        but the database is not: then `rebuild` is the next step, not a new archive beside the old captures."""
+        with writer_lock(self.data, command, utc_now()):
+            if not self.database_file.exists() and self.has_captures():
+                raise ArchiveError(
+                    f"{self.database_file.name} fehlt, aber WARC-Dateien sind da ({self.data / 'warc'})",
+                    hint="archive-pipeline rebuild baut Datenbank und Index daraus wieder auf",
+                )
+            with _closing(self._open(create=True)) as db:
+                yield db
+
+    @contextmanager
+    def reading(self) -> Iterator[Database]:
+        """The database for reading. Raises NoArchiveError when nothing was archived yet."""
+        with _closing(self._open(create=False)) as db:
+            yield db
+
+    def workers(self, count: int) -> Workers:
+        """Processes that clean and classify with the plugins of this archive; 1 is this process alone."""
+        return Workers(self.plugins, count=count, folder=self.folder / "plugins")
+
+    def has_captures(self) -> bool:
+        """Whether any WARC file is there."""
+        return any((self.data / "warc").glob("*/*/*.warc.gz"))
+
+    def warc_store(self, folder: Path | None = None) -> WarcStore:
+        """The WARC files of this archive."""
+        settings = self.config.archive
+        return WarcStore(folder or self.data, software=SOFTWARE, operator=settings.contact or "", clock=utc_now)
+
+    @contextmanager
+    def index(self) -> Iterator[Index]:
+        """The search index for reading. Raises IndexingError when it is missing, damaged or outdated."""
+        index = self.plugins.index_engines[self.config.archive.engine].open(self.index_folder)
+        try:
+            yield index
+        finally:
+            index.close()
+
+    def update_index(self, db: Database) -> int:
+        """Bring the index up to date, building it anew where it is missing, damaged, outdated or ahead of the
+        database. Call with the writer lock held. Returns how many releases were put in."""
+        engine = self.plugins.index_engines[self.config.archive.engine]
+        try:
+            index = engine.open(self.index_folder, writable=True)
+        except IndexingError:
+            return self.rebuild_index(db)
+        try:
+            if index.seq() <= last_seq(db):
+                return catch_up(db, index)
+        finally:
+            index.close()
+        return self.rebuild_index(db)
+
+    def rebuild_index(self, db: Database) -> int:
+        """Build the index beside the old one, then put it in its place."""
+        fresh = self.index_folder.with_name(self.index_folder.name + ".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        index = self.plugins.index_engines[self.config.archive.engine].create(fresh)
+        try:
+            done = catch_up(db, index)
+        finally:
+            index.close()
+        shutil.rmtree(self.index_folder, ignore_errors=True)
+        fresh.rename(self.index_folder)
+        return done
+
+    def refresh_index(self) -> str | None:
+        """Before a search: catch up when the index is behind and nobody is writing. Returns a note for the person
+        who searches when it could not."""
+        with self.reading() as db:
+            newest = last_seq(db)
+        try:
+            with self.index() as index:
+                lag = newest - index.seq()
+        except IndexingError as error:
+            lag, cause = -1, error
+        else:
+            cause = None
+        if lag == 0:
+            return None
+        try:
+            with self.writing("Index") as db:
+                self.update_index(db)
+        except LockedError:
+            if cause is not None:
+                raise cause from None
+            return "Ein Lauf schreibt gerade: die neuesten Mitteilungen fehlen noch im Index."
+        return None
+
+    def _open(self, *, create: bool) -> Database:
+        return open_database(self.database_file, create=create, prepare=self.plugins.prepare_connection)
+
+
+@contextmanager
+def _closing(db: Database) -> Iterator[Database]:
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def open_workspace(folder: Path) -> Workspace:
+    """The archive in `folder`. Raises NoArchiveError without a sources.toml, ConfigError, PluginLoadError."""
+    path = folder / CONFIG_NAME
+    if not path.is_file():
+        raise NoArchiveError(
+            f"In {folder.resolve()} liegt keine {CONFIG_NAME}",
+            hint="archive-pipeline init DIR legt ein Archiv an; -C DIR nennt eines, das es schon gibt",
+        )
+    plugins = load_plugins(folder / "plugins", os.environ)
+    config = load_config(
+        path,
+        plugins.fetchers,
+        engines=plugins.index_engines,
+        vocabularies=plugins.vocabularies,
+        quarantined=tuple(
+            QuarantinedPlugin(name=record.name, reason=record.error or "") for record in plugins.quarantined
+        ),
+    )
+    return Workspace(folder=folder, config=config, plugins=plugins)

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Make the tables of archive_pipeline/classify/data from the reference tables in ../shared/vocab.
+
+    python3 scripts/build_vocabulary.py [FOLDER]
+
+Needed only when the reference tables change, never at install. Keeps the columns the classifiers read, drops rows
+that can't be used, and checks keys. topic_lexicon.csv, given_name.txt and calibration.csv in the same folder are
+our own and are left alone.
+"""
+
+import csv
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+Row = dict[str, str]
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT / "archive_pipeline" / "classify" / "data"
+
+# Programmes and single local projects are no organisations: what a text itself introduces as
+# "Langform (KÜRZEL)" is found without a vocabulary.
+SKIPPED_ORGANISATION_TYPES = {"programme", "project"}
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "district": ("ags5", "name", "type", "bundesland", "seat", "population", "wikidata", "gnd", "variants"),
+    "district_former": ("ags5", "label", "bundesland", "wikidata", "gnd", "valid_to", "successor"),
+    "municipality": ("ags8", "name", "population", "postal_code", "variants"),
+    "locality_nrw": ("name", "ags5"),
+    "adjective_form": ("form", "inflection", "reliability", "ags5"),
+    "ambiguous_place": ("name", "risk", "classes"),
+    "kfz": ("host_token", "ags5", "matches", "likely"),
+    "source_domain": ("domain", "ags5"),
+    "party": (
+        "party", "label", "short", "kind", "parent", "wikidata", "active_from", "active_to", "variants",
+        "weak_variants",
+    ),
+    "organisation": (
+        "organisation", "label", "type", "parent", "wikidata", "gnd", "district_ags5", "variants", "weak_variants",
+    ),
+    "topic_cap": ("topic", "cap_code", "parent", "label_de", "facet"),
+}  # fmt: skip
+
+KEYS = {"district": "ags5", "municipality": "ags8", "party": "party", "organisation": "organisation",
+        "topic_cap": "topic", "source_domain": "domain"}  # fmt: skip
+
+
+def read(folder: Path, table: str) -> list[Row]:
+    with (folder / f"{table}.csv").open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def former_districts(rows: Iterable[Row], current: set[str]) -> list[Row]:
+    """Dissolved since 1991 under a key of their own; a key still in use would name today's district."""
+    return [row for row in rows if row["ags5"] and row["ags5"] not in current]
+
+
+def municipalities(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if not row["type"].startswith("Gemeindefreies Gebiet (unbewohnt)")]
+
+
+def plates(rows: Iterable[Row]) -> list[Row]:
+    """Plates whose letters point to one district, without those that mean something else in a host name."""
+    return [row for row in rows if not row["caution"] and (row["n_districts"] == "1" or row["likely"] == "1")]
+
+
+def localities(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if len(row["name"]) > 2 and "(" not in row["name"]]
+
+
+def unique(rows: Iterable[Row], columns: tuple[str, ...]) -> list[Row]:
+    seen: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        seen.setdefault(tuple(row[column] for column in columns), row)
+    return list(seen.values())
+
+
+def check_keys(table: str, rows: list[Row]) -> None:
+    key = KEYS.get(table)
+    if key is None:
+        return
+    values = [row[key] for row in rows]
+    doubled = sorted({value for value in values if values.count(value) > 1}) if len(values) < 2000 else []
+    if doubled or len(set(values)) != len(values):
+        raise SystemExit(f"{table}.csv: keys used twice: {', '.join(doubled) or 'see file'}")
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT.parent / "shared" / "vocab"
+    current = {row["ags5"] for row in read(folder, "district")}
+    filters: dict[str, Callable[[list[Row]], list[Row]]] = {
+        "district_former": lambda rows: former_districts(rows, current),
+        "municipality": municipalities,
+        "kfz": plates,
+        "locality_nrw": localities,
+        "organisation": lambda rows: [row for row in rows if row["type"] not in SKIPPED_ORGANISATION_TYPES],
+    }
+    DATA.mkdir(parents=True, exist_ok=True)
+    for table, columns in COLUMNS.items():
+        rows = filters.get(table, list)(read(folder, table))
+        rows = unique(rows, columns)
+        check_keys(table, rows)
+        with (DATA / f"{table}.csv").open("w", encoding="utf-8", newline="") as out:
+            writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        print(f"{table}: {len(rows)} rows")
+
+
+if __name__ == "__main__":
+    main()
