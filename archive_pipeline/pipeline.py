@@ -18,11 +18,11 @@ from sqlite_utils import Database
 from archive_pipeline.archive.captures import known_lengths, latest_capture, record_capture, set_lengths
 from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.events import record_event
-from archive_pipeline.archive.frontier import ItemState, count_settled, offer, pending_items, settle
+from archive_pipeline.archive.frontier import ItemState, count_settled, offer, pending_items, settle, was_captured
 from archive_pipeline.archive.reading import load_release
 from archive_pipeline.archive.releases import Stored, store_release
 from archive_pipeline.archive.runs import begin_run, finish_run, record_failure
-from archive_pipeline.errors import ArchivePipelineError, PluginContractError, RefusedError
+from archive_pipeline.errors import ArchivePipelineError, FetchError, PluginContractError, RefusedError
 from archive_pipeline.fetch.context import SourceContext
 from archive_pipeline.fetch.http import PRODUCT, HttpClient
 from archive_pipeline.fetch.robots import Robots
@@ -251,8 +251,10 @@ class _Journey:
                         captures.append(result)
                     case Unmodified():
                         self._tally(source.id).add("unchanged")
-                    case Gone(reason):
+                    case Gone(reason) if was_captured(self.db, source.id, item.key):
                         return _Attempt(item, "gone", source, reason)
+                    case Gone(reason):
+                        raise FetchError(f"{reason}, bevor es erfasst werden konnte", url=item.key)
                     case Refused(reason):
                         return _Attempt(item, "refused", source, reason)
                     case _:

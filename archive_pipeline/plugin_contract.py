@@ -19,7 +19,7 @@ from archive_pipeline.model import Vocabulary
 from archive_pipeline.protocols import Classifier, Cleaner, Exporter, Fetcher, IndexEngine
 from archive_pipeline.registry import Entry
 
-__all__ = ["HOOKS", "check_api_version", "check_hooks", "check_object", "hook_names", "unknown_hooks"]
+__all__ = ["HOOKS", "check_hooks", "check_identity", "check_object", "hook_names", "unknown_hooks"]
 
 Hook = Callable[..., object]
 
@@ -39,8 +39,12 @@ _PROTOCOLS: dict[str, type] = {
 }
 
 
-def check_api_version(plugin: object) -> int:
-    """The API version the plugin was written for, which must be ours."""
+def check_identity(plugin: object) -> int:
+    """A plugin is a module or an instance, and names the API version it was written for, which must be ours."""
+    if inspect.isclass(plugin):
+        raise PluginContractError(
+            f"ist die Klasse {plugin.__name__}: ein Modul oder eine Instanz wird gebraucht ({plugin.__name__}())"
+        )
     version = getattr(plugin, "archive_pipeline_api", None)
     if version is None:
         raise PluginContractError(
@@ -68,11 +72,7 @@ def unknown_hooks(manager: pluggy.PluginManager, plugin: object) -> str:
 
 
 def check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
-    """The plugin is a module or an instance, has hooks, and each has the form of its specification."""
-    if inspect.isclass(plugin):
-        raise PluginContractError(
-            f"ist die Klasse {plugin.__name__}: ein Modul oder eine Instanz wird gebraucht ({plugin.__name__}())"
-        )
+    """The plugin has hooks, and each has the form of its specification."""
     found = list(_implementations(manager, plugin))
     if not found:
         raise PluginContractError("enthält keinen Hook: vor jeder Hook-Funktion muss @hookimpl stehen")

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal, TypeVar
 
+from archive_pipeline.clean.profile import SiteProfile
 from archive_pipeline.errors import PluginError, PluginLoadError
 from archive_pipeline.hookspecs import API_VERSION, hookimpl
 from archive_pipeline.protocols import Cleaner
@@ -127,18 +128,17 @@ def digest(path: Path) -> str:
 
 
 def _drop_in(path: Path) -> Candidate | None:
-    if path.suffix == ".py":
-        file, load = path, partial(_import_file, path)
+    load: Callable[[], object]
+    if path.suffix == ".py" and path.is_file():
+        name, file, load = path.stem, path, partial(_import_file, path)
     elif (path / "__init__.py").is_file():
-        file = path / "__init__.py"
+        name, file = path.name, path / "__init__.py"
         load = partial(_import_file, file)
     elif (path / RULES).is_file():
-        return Candidate(
-            name=path.name, origin="folder", path=path / RULES, version=None, load=partial(_SiteRules, path)
-        )
+        name, file, load = path.name, path / RULES, partial(_SiteRules, path)
     else:
         return None
-    return Candidate(name=path.stem, origin="folder", path=file, version=None, load=load)
+    return Candidate(name=name, origin="folder", path=file, version=None, load=load)
 
 
 class _SiteRules:
@@ -160,7 +160,7 @@ def _import_file(file: Path) -> ModuleType:
     is_package = file.name == "__init__.py"
     stem = file.parent.name if is_package else file.stem
     path_hash = hashlib.sha256(str(file).encode()).hexdigest()[:8]
-    name = f"_archive_pipeline_plugin_{path_hash}_{re.sub(r'\W', '_', stem)}"
+    name = re.sub(r"\W", "_", f"_archive_pipeline_plugin_{path_hash}_{stem}")
     spec = importlib.util.spec_from_file_location(
         name, file, submodule_search_locations=[str(file.parent)] if is_package else None
     )

@@ -3,19 +3,26 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from archive_pipeline.errors import ArchivePipelineError
-from archive_pipeline.fetch.files import read_document
-from archive_pipeline.model import Capture, Source
-from archive_pipeline.workspace import utc_now
+from archive_pipeline.errors import ArchivePipelineError, FetchError, RefusedError, TooLargeError
+from archive_pipeline.fetch.context import SourceContext
+from archive_pipeline.fetch.folder import FolderFetcher, FolderOptions
+from archive_pipeline.fetch.http import PRODUCT, HttpClient
+from archive_pipeline.fetch.options import HttpOptions
+from archive_pipeline.fetch.robots import Robots
+from archive_pipeline.model import Capture, CaptureResult, Gone, Item, Refused, Source
+from archive_pipeline.warc import WarcStore
+from archive_pipeline.workspace import HOMEPAGE, SOFTWARE, VERSION, utc_now
 
-__all__ = ["ManifestEntry", "capture_file", "read_manifest"]
+__all__ = ["ManifestEntry", "capture_address", "capture_file", "read_manifest"]
 
 MAX_BYTES = 20_000_000
+"""The largest document `try` looks at, as in a run."""
 
 
 class ManifestSource(BaseModel):
@@ -99,16 +106,58 @@ def _id_of(line: str) -> str | None:
 
 
 def capture_file(path: Path, *, url: str | None = None, media_type: str | None = None) -> Capture:
-    """A local file as a capture that lies in no WARC file. Raises FetchError when it can't be read."""
-    document = read_document(path, max_bytes=MAX_BYTES)
-    return Capture(
-        source_id="try",
-        key=path.name,
-        target=url or f"urn:archive-pipeline:try:{path.name}",
-        body=document.body,
-        sha256=hashlib.sha256(document.body).hexdigest(),
-        captured_at=utc_now(),
-        record_id="",
-        url=url,
-        media_type=media_type if media_type and document.decoded else document.media_type,
-    )
+    """A local file as a capture that lies in no WARC file; `.gz` is opened. Raises FetchError, TooLargeError."""
+    source = Source(id="try", path=str(path.absolute()), options=FolderOptions(include=("*",)))
+    for result in FolderFetcher().capture(Item(source_id="try", key=path.name, url=url), source, _Unstored()):
+        if isinstance(result, Capture):
+            declared = media_type if result.media_type != "application/gzip" else None
+            return replace(result, media_type=declared or result.media_type)
+    raise FetchError(f"Die Datei {path} gibt es nicht", url=str(path), hint="Pfad prüfen")
+
+
+def capture_address(url: str, *, allow_private: bool = False) -> Capture:
+    """What an address answers, fetched with all manners of a run. Raises RefusedError (exit code 6), FetchError."""
+    with TemporaryDirectory() as folder:
+        context = SourceContext(
+            Source(id="try", url=url, options=HttpOptions(allow_private=allow_private)),
+            fetcher="try",
+            client=HttpClient(version=VERSION, contact=HOMEPAGE, clock=utc_now),
+            robots=Robots(PRODUCT),
+            store=WarcStore(Path(folder), software=SOFTWARE, operator="", clock=utc_now),
+            base=Path(folder),
+            max_bytes=MAX_BYTES,
+            previous=lambda target: None,
+            stored=lambda stored: None,
+        )
+        result = context.get(url, item=Item(source_id="try", key=url, url=url))
+    if isinstance(result, Capture):
+        return result
+    if isinstance(result, Refused):
+        raise RefusedError(f"{url} darf nicht abgerufen werden: {result.reason}", url=url)
+    reason = result.reason if isinstance(result, Gone) else "keine Antwort"
+    raise FetchError(f"{url}: {reason}", url=url)
+
+
+class _Unstored:
+    """A FetchContext that keeps nothing and reaches no network."""
+
+    base = Path("/")
+    max_bytes = MAX_BYTES
+
+    def get(self, url: str, *, item: Item | None = None) -> CaptureResult:
+        raise RefusedError("hier wird nichts abgerufen", url=url)
+
+    def put(self, item: Item, body: bytes, *, media_type: str | None = None, parent: Capture | None = None) -> Capture:
+        if len(body) > self.max_bytes:
+            raise TooLargeError(f"Die Datei ist größer als die erlaubten {self.max_bytes} Bytes", url=item.key)
+        return Capture(
+            source_id=item.source_id,
+            key=item.key,
+            target=item.url or f"urn:archive-pipeline:try:{item.key}",
+            body=body,
+            sha256=hashlib.sha256(body).hexdigest(),
+            captured_at=utc_now(),
+            record_id="",
+            url=item.url,
+            media_type=media_type,
+        )

@@ -138,13 +138,12 @@ class Workspace:
         who searches when it could not."""
         with self.reading() as db:
             newest = last_seq(db)
+        cause: IndexingError | None = None
         try:
             with self.index() as index:
                 lag = newest - index.seq()
         except IndexingError as error:
             lag, cause = -1, error
-        else:
-            cause = None
         if lag == 0:
             return None
         try:

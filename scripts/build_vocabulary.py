@@ -18,6 +18,16 @@ Row = dict[str, str]
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "archive_pipeline" / "classify" / "data"
 
+# "CDU und CSU" is a list of two parties, not their alliance; an ordinary noun is no name of a party.
+DROPPED_SURFACES = {
+    "CDU und CSU",
+    "Bürger für",
+    "Bürgerbewegung",
+    "Stadtpartei",
+    "Wählergemeinschaft",
+    "Wählervereinigung",
+}
+
 # Programmes and single local projects are no organisations: what a text itself introduces as
 # "Langform (KÜRZEL)" is found without a vocabulary.
 SKIPPED_ORGANISATION_TYPES = {"programme", "project"}
@@ -68,6 +78,23 @@ def localities(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if len(row["name"]) > 2 and "(" not in row["name"]]
 
 
+def parties(rows: Iterable[Row]) -> list[Row]:
+    kept = []
+    for row in rows:
+        variants = [variant for variant in row["variants"].split("|") if variant not in DROPPED_SURFACES]
+        kept.append({**row, "variants": "|".join(variants)})
+    return kept
+
+
+def organisations(rows: Iterable[Row]) -> list[Row]:
+    """Without programmes, and without federal bodies that the curated part knows under the same name."""
+    rows = [row for row in rows if row["type"] not in SKIPPED_ORGANISATION_TYPES]
+    curated = {
+        name for row in rows if row["type"] != "federal_body" for name in (row["label"], *row["variants"].split("|"))
+    }
+    return [row for row in rows if row["type"] != "federal_body" or row["label"] not in curated]
+
+
 def unique(rows: Iterable[Row], columns: tuple[str, ...]) -> list[Row]:
     seen: dict[tuple[str, ...], Row] = {}
     for row in rows:
@@ -93,7 +120,8 @@ def main() -> None:
         "municipality": municipalities,
         "kfz": plates,
         "locality_nrw": localities,
-        "organisation": lambda rows: [row for row in rows if row["type"] not in SKIPPED_ORGANISATION_TYPES],
+        "party": parties,
+        "organisation": organisations,
     }
     DATA.mkdir(parents=True, exist_ok=True)
     for table, columns in COLUMNS.items():

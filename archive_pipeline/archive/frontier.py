@@ -9,7 +9,7 @@ from sqlite_utils import Database
 from archive_pipeline.archive.database import write_tx
 from archive_pipeline.model import Capture, Item
 
-__all__ = ["ItemState", "count_settled", "offer", "pending_items", "restore", "settle"]
+__all__ = ["ItemState", "count_settled", "offer", "pending_items", "restore", "settle", "was_captured"]
 
 ItemState = Literal["pending", "captured", "refused", "failed", "gone"]
 """`pending`: to be captured. The others say how the last attempt ended."""
@@ -99,3 +99,9 @@ def restore(db: Database, capture: Capture) -> None:
             "at": capture.captured_at.isoformat(),
         },
     )
+
+
+def was_captured(db: Database, source_id: str, key: str) -> bool:
+    """Whether an item was ever captured: only then can it be gone."""
+    rows = db.query("SELECT 1 FROM capture WHERE source_id = ? AND key = ? LIMIT 1", [source_id, key])
+    return next(rows, None) is not None

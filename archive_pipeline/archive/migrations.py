@@ -110,6 +110,7 @@ CREATE TABLE capture (
   release_id TEXT
 ) STRICT;
 CREATE INDEX capture_target ON capture(target, captured_at);
+CREATE INDEX capture_item ON capture(source_id, key);
 CREATE INDEX capture_state ON capture(state);
 CREATE INDEX capture_release ON capture(release_id);
 

@@ -64,8 +64,8 @@ def store_release(
     if processed.article is None:
         raise ValueError("only accepted documents become releases")
     release_id = release_identity(capture)
-    _locate(db, release_id, capture, source, now)
-    known = next(db.query("SELECT version_id, derivation FROM release WHERE id = ?", [release_id]), None)
+    known = next(db.query("SELECT 1 FROM release WHERE id = ?", [release_id]), None)
+    _locate(db, release_id, capture, source)
     if known is not None and _is_known(db, release_id, capture, processed.article):
         return Stored(release_id=release_id, change="unchanged")
     version_id = capture.sha256[:ID_LENGTH]
@@ -83,7 +83,7 @@ def store_release(
     return Stored(release_id=release_id, change=change)
 
 
-def _locate(db: Database, release_id: str, capture: Capture, source: Source, now: datetime) -> None:
+def _locate(db: Database, release_id: str, capture: Capture, source: Source) -> None:
     db.execute(
         """INSERT OR IGNORE INTO release
            (id, source_id, url, path, access, version_id, derivation, first_captured_at, seq)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from archive_pipeline.classify.district import DistrictClassifier
 from archive_pipeline.classify.names import LexiconSource
+from archive_pipeline.classify.organisation import OrganisationClassifier
+from archive_pipeline.classify.party import PartyClassifier
 from archive_pipeline.classify.vocabulary import builtin_vocabularies
 from archive_pipeline.model import Vocabulary
 from archive_pipeline.protocols import Classifier
@@ -22,4 +24,8 @@ def vocabularies() -> tuple[Vocabulary, ...]:
 def classifiers(vocabularies: Sequence[Vocabulary]) -> tuple[tuple[str, Classifier], ...]:
     """The built-in classifiers by name, over the given vocabularies."""
     lexicon = LexiconSource(tuple(vocabularies))
-    return (("district", DistrictClassifier(lexicon)),)
+    return (
+        ("district", DistrictClassifier(lexicon)),
+        ("party", PartyClassifier(lexicon)),
+        ("organisation", OrganisationClassifier(lexicon)),
+    )

@@ -21,9 +21,10 @@ from lxml.html import HtmlElement
 from archive_pipeline.clean.charset import decode
 from archive_pipeline.clean.days import EARLIEST, days_in, parse_day, parse_iso
 from archive_pipeline.clean.documents import front_matter, mail_message
-from archive_pipeline.clean.markup import Markup, element_text
+from archive_pipeline.clean.markup import element_text, markup_of
 from archive_pipeline.clean.page import MAIL, MARKDOWN
-from archive_pipeline.clean.spans import Line, cut_lines, lines
+from archive_pipeline.clean.spans import Line, cut_lines, lines, plain
+from archive_pipeline.clean.text import normalise_line
 from archive_pipeline.model import Article, Capture, Source
 from archive_pipeline.protocols import Page
 
@@ -49,10 +50,22 @@ _FOREIGN_MARK = re.compile(
     r"comment|kommentar|teaser|related|sidebar|widget|footer|event|termin|calendar|kalender|copyright|recent|aside",
     re.I,
 )
+_EVENT = re.compile(
+    r"\b(?:ab|bis|von|beginn|termin|findet|veranstaltung|einlass|anmeldung|frist|dauer|beginnt|startet|geboren|gestorben)\b|beginn:|dauer:|termin:|©",
+    re.I,
+)
+_HEADINGS = frozenset({"h1", "h2", "h3"})
+_UNSEEN = frozenset({"script", "style", "title", "option", "noscript"})
+OPENING = 40
+MAX_SHOWN = 200
+MAX_BESIDE = 60
+"""Characters a line may hold besides its date to be a date line."""
+BEFORE, AFTER, CLOSE = 60, 80, 30
+"""Elements before and after the heading within which a date belongs to it, and within which it surely does."""
 _MODIFIED_MARK = re.compile(r"modif|update|aktualisiert", re.I)
 _URL_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)[/_.-]?(0?[1-9]|1[0-2])[/_.-]?(0[1-9]|[12]\d|3[01])(?!\d)")
 _LABEL = re.compile(
-    r"(?:meldungsdatum|veröffentlicht(?:\s+(?:am|:))?|veröffentlichungsdatum|veröffentlichung|erscheinungsdatum|erschienen(?:\s+am)?|publiziert(?:\s+am)?|published(?:\s+on)?"
+    r"\b(?:meldungsdatum|veröffentlicht(?:\s+(?:am|:))?|veröffentlichungsdatum|veröffentlichung|erscheinungsdatum|erschienen(?:\s+am)?|publiziert(?:\s+am)?|published(?:\s+on)?"
     r"|publikationsdatum|datum|eingestellt(?:\s+am)?|erstellt(?:\s+am)?|pressemitteilung(?:\s+nr\.?\s*[\w/.-]+)?\s+vom|presseinformation(?:\s+nr\.?\s*[\w/.-]+)?\s+vom"
     r"|(?:pressemeldung|medienmitteilung|meldung|artikel|beitrag|nachricht)\s+vom|posted\s+on|verfasst\s+am|geschrieben\s+am|online\s+seit)\s*:?\s*"
     r"(?:[A-Za-zäöü-]{2,10},?\s+|den\s+|am\s+)*$",
@@ -85,7 +98,11 @@ class Dates:
         limit = capture.captured_at.date() + timedelta(days=1)
         article, said = _date_lines(article)
         if article.published is None:
-            found = [*_hints(page), *(_markup(page.tree, capture) if page.tree is not None else ()), *said]
+            found = [
+                *_hints(page),
+                *(_markup(page.tree, capture, article) if page.tree is not None else ()),
+                *said,
+            ]
             article = _decided(article, [item for item in found if EARLIEST <= item.day <= limit])
         if article.published is None and page.tree is not None:
             article = _searched(article, page.tree, capture, limit)
@@ -93,16 +110,26 @@ class Dates:
 
 
 def _decided(article: Article, found: list[Evidence]) -> Article:
-    """The strongest evidence's day; high where it is strong and uncontradicted, or where two sources agree."""
+    """The day with most evidence, strong pieces counting double, the first named where two are equal.
+
+    High confidence: a strong piece or two different kinds stand for it, and no strong piece against it.
+    """
     if not found:
         return article
-    strong = [item for item in found if item.strong]
-    best = (strong or found)[0]
-    agreeing = {item.source for item in found if abs(item.day - best.day) <= timedelta(days=1)}
-    contradicted = any(abs(item.day - best.day) > timedelta(days=3) for item in strong)
-    high = len(agreeing) > 1 or (best.strong and not contradicted)
+
+    def weight(item: Evidence) -> int:
+        return sum(1 + other.strong for other in found if abs(other.day - item.day) <= timedelta(days=1))
+
+    best = max(found, key=weight)
+    agreeing = [item for item in found if abs(item.day - best.day) <= timedelta(days=1)]
+    against = [item for item in found if item.strong and abs(item.day - best.day) > timedelta(days=3)]
+    sure = any(item.strong for item in agreeing) or len({item.source for item in agreeing}) > 1
+    outvoted = len(against) >= len([item for item in agreeing if item.strong])
     return replace(
-        article, published=best.day, published_confidence="high" if high else "low", published_source=best.source
+        article,
+        published=best.day,
+        published_confidence="high" if sure and not (against and outvoted) else "low",
+        published_source=best.source,
     )
 
 
@@ -131,9 +158,9 @@ def _header_day(text: str) -> date | None:
         return parse_day(text)
 
 
-def _markup(tree: HtmlElement, capture: Capture) -> Iterator[Evidence]:
+def _markup(tree: HtmlElement, capture: Capture, article: Article) -> Iterator[Evidence]:
     """Structured data, meta elements, `time` elements, the address, dates beside the heading."""
-    markup = Markup(tree)
+    markup = markup_of(tree)
     stated = markup.data.published
     if stated and (day := parse_iso(stated) or parse_day(stated)):
         yield Evidence(day=day, source="json-ld", strong=True)
@@ -144,24 +171,27 @@ def _markup(tree: HtmlElement, capture: Capture) -> Iterator[Evidence]:
     yield from _times(tree)
     if day := _url_day(capture.url or ""):
         yield Evidence(day=day, source="url", strong=True)
-    yield from _beside_heading(tree)
+    yield from _visible(tree, article)
     stated = markup.data.page_published
     if stated and (day := parse_iso(stated)):
         yield Evidence(day=day, source="json-ld", strong=False)
 
 
 def _url_day(url: str) -> date | None:
-    match = _URL_DAY.search(urlsplit(url).path)
+    # an address in a web archive carries the time of archiving before the original address
+    match = _URL_DAY.search(urlsplit(url.rsplit("/http", 1)[-1]).path)
     return parse_iso("-".join(part.zfill(2) for part in match.groups())) if match else None
 
 
-def _foreign(element: HtmlElement) -> bool:
-    """Whether an element belongs to navigation, comments or other releases."""
+def _foreign(element: HtmlElement, own: frozenset[HtmlElement] = frozenset()) -> bool:
+    """Whether an element belongs to navigation, comments or other releases; `own` are containers of the heading."""
     for ancestor in (element, *element.iterancestors()):
-        if ancestor.tag in ("nav", "aside", "footer"):
-            return True
-        if ancestor.tag in ("body", "html", "main"):
+        if ancestor in own or ancestor.tag in ("body", "html", "main"):
             return False
+        if ancestor.tag in ("nav", "footer") or (
+            ancestor.tag == "aside" and not _DATE_MARK.search(ancestor.get("class") or "")
+        ):
+            return True
         marks = f"{ancestor.get('class') or ''} {ancestor.get('id') or ''}"
         if len(marks) > 1 and _FOREIGN_MARK.search(marks):
             return True
@@ -185,31 +215,59 @@ def _times(tree: HtmlElement) -> Iterator[Evidence]:
         yield Evidence(day=day, source="time", strong=len({*marked} or {day for day, _ in days}) == 1)
 
 
-def _beside_heading(tree: HtmlElement) -> Iterator[Evidence]:
-    """Short elements called a date, and labelled dates; the first of each."""
-    labelled = marked = False
-    for element in tree.iter(
-        "span", "div", "p", "small", "li", "td", "dd", "em", "strong", "h2", "h3", "h4", "h5", "h6"
-    ):
-        text = element_text(element) if len(element) <= 6 else ""
-        if not 6 <= len(text) <= 150 or not any(character.isdigit() for character in text):
-            continue
-        hit = next(days_in(text), None)
-        if hit is None or _foreign(element):
-            continue
-        day, start, _ = hit
-        if not labelled and _LABEL.search(text[:start]):
-            labelled = True
-            yield Evidence(day=day, source="label", strong=True)
-        elif (
-            not marked
-            and len(text) <= 80
-            and _DATE_MARK.search(f"{element.get('class') or ''} {element.get('id') or ''}")
-        ):
-            marked = True
-            yield Evidence(day=day, source="text", strong=False)
-        if labelled and marked:
-            return
+def _visible(tree: HtmlElement, article: Article) -> Iterator[Evidence]:
+    """Dates that readers see: the labelled one, and the one nearest to the heading that stands on its own.
+
+    Where no heading carries the title, the first paragraph of the text is the place to look around.
+    """
+    anchor, own = _anchor(tree, article)
+    shown: list[tuple[int, date, bool]] = []
+    for position, element in enumerate(tree.iter()):
+        for text in (element.text, element.tail):
+            if text is None or not 6 <= len(text) <= MAX_SHOWN or not ("20" in text or "19" in text):
+                continue
+            if element.tag in _UNSEEN:
+                continue
+            text = normalise_line(text)
+            hit = next(days_in(text), None)
+            if hit is None or _foreign(element, own):
+                continue
+            day, start, end = hit
+            labelled = bool(_LABEL.search(text[:start] or _before(element)))
+            rest = text[:start] + text[end:]
+            if labelled or (len(rest) <= MAX_BESIDE and not _EVENT.search(rest)):
+                shown.append((position, day, labelled))
+    near = [(abs(position - anchor), day) for position, day, _ in shown if -BEFORE <= position - anchor <= AFTER]
+    if label := next((day for _, day, labelled in shown if labelled), None):
+        yield Evidence(day=label, source="label", strong=True)
+    if near:
+        distance, day = min(near)
+        yield Evidence(day=day, source="text", strong=distance <= CLOSE)
+
+
+def _anchor(tree: HtmlElement, article: Article) -> tuple[int, frozenset[HtmlElement]]:
+    """Position in document order of the heading, else of the first paragraph, and the elements around it."""
+    title, first = plain(article.title or ""), next(iter(lines(article.text)), None)
+    opening = plain(first.text[:OPENING]) if first is not None else ""
+    paragraph: tuple[int, HtmlElement] | None = None
+    for position, element in enumerate(tree.iter()):
+        if element.tag in _HEADINGS and title:
+            text = plain(element_text(element))
+            if text in title and len(text) >= 0.5 * len(title):
+                return position, frozenset(element.iterancestors())
+        elif paragraph is None and opening and element.text and element.tag not in _UNSEEN and len(element.text) > 20:
+            if plain(element.text[: 2 * OPENING]).startswith(opening[:20]):
+                paragraph = position, element
+    return (paragraph[0], frozenset(paragraph[1].iterancestors())) if paragraph else (-AFTER, frozenset())
+
+
+def _before(element: HtmlElement) -> str:
+    """What stands right before an element: the label in "<dt>Datum</dt><dd>10.12.2018</dd>"."""
+    previous = element.getprevious()
+    if previous is None:
+        parent = element.getparent()
+        return (parent.text or "").strip() if parent is not None else ""
+    return (previous.tail or "").strip() or (element_text(previous) if len(previous) <= 3 else "")
 
 
 def _date_lines(article: Article) -> tuple[Article, list[Evidence]]:

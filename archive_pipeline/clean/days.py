@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
-__all__ = ["MONTHS", "days_in", "parse_day", "parse_iso"]
+__all__ = ["BERLIN", "EARLIEST", "days_in", "parse_day", "parse_iso"]
+
+BERLIN = ZoneInfo("Europe/Berlin")
 
 EARLIEST = date(1990, 1, 1)
 """No day before this is taken for a publication date: the web is younger."""
 
-MONTHS = {
+_MONTHS = {
     name: number
     for number, names in enumerate(
         (
@@ -30,7 +33,7 @@ MONTHS = {
     )
     for name in names.split()
 }
-_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
+_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _ISO = re.compile(r"(?<!\d)((?:19|20)\d\d)[-/.]?(0[1-9]|1[0-2])[-/.]?(0[1-9]|[12]\d|3[01])(?!\d)")
 _ANY_DAY = re.compile(
     rf"(?<![\d.])(?P<d1>\d{{1,2}})\.\s?(?P<m1>\d{{1,2}})\.\s?(?P<y1>(?:19|20)\d\d|\d\d)(?![\d])"
@@ -43,9 +46,26 @@ _ANY_DAY = re.compile(
 
 
 def parse_iso(text: str) -> date | None:
-    """The day at the start of a machine-written date ("2018-12-10T08:00:00+01:00", "20181210", "2018/12/10")."""
-    match = _ISO.match(text.strip())
-    return _day(int(match.group(1)), int(match.group(2)), int(match.group(3))) if match else None
+    """The day at the start of a machine-written date ("2018-12-10T08:00:00+01:00", "20181210", "2018/12/10").
+
+    A moment with its offset from UTC counts as the day it is in Berlin.
+    """
+    text = text.strip()
+    match = _ISO.match(text)
+    if not match:
+        return None
+    if len(text) > 16:
+        try:
+            moment = datetime.fromisoformat(text.replace(" ", "T", 1) if text[10] == " " else text)
+        except ValueError:
+            moment = None
+        if moment is not None and moment.tzinfo is not None:
+            try:
+                local = moment.astimezone(BERLIN)
+            except OverflowError:
+                return None
+            return _day(local.year, local.month, local.day)
+    return _day(int(match.group(1)), int(match.group(2)), int(match.group(3)))
 
 
 def days_in(text: str) -> Iterator[tuple[date, int, int]]:
@@ -53,7 +73,7 @@ def days_in(text: str) -> Iterator[tuple[date, int, int]]:
     for match in _ANY_DAY.finditer(text):
         form = next(number for number in "12345" if match.group(f"y{number}"))
         year, month, day = (match.group(f"{part}{form}") for part in "ymd")
-        month_number = MONTHS[month.lower()] if not month.isdigit() else int(month)
+        month_number = _MONTHS[month.lower()] if not month.isdigit() else int(month)
         year_number = int(year) + 2000 if len(year) == 2 else int(year)
         if form == "5" and month_number > 12:
             month_number, day = int(day), month

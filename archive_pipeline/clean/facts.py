@@ -12,7 +12,7 @@ from lxml.html import HtmlElement
 from archive_pipeline.clean.charset import decode
 from archive_pipeline.clean.documents import front_matter, mail_message
 from archive_pipeline.clean.figures import split_credit
-from archive_pipeline.clean.markup import Markup, element_text
+from archive_pipeline.clean.markup import Markup, element_text, markup_of
 from archive_pipeline.clean.page import MAIL, MARKDOWN
 from archive_pipeline.clean.persons import byline_names, is_office, is_person
 from archive_pipeline.clean.spans import plain
@@ -62,7 +62,7 @@ def _from_front_matter(article: Article, capture: Capture) -> Article:
 
 
 def _from_markup(article: Article, tree: HtmlElement, capture: Capture) -> Article:
-    markup = Markup(tree)
+    markup = markup_of(tree)
     return replace(
         article,
         title=article.title or find_title(markup, tree, capture.url) or normalise_line(capture.title) or None,

@@ -1,6 +1,8 @@
 """The parts of a page's markup that several rules read: meta elements, structured data, the title element."""
 
-from functools import cached_property
+from functools import cached_property, lru_cache
+
+from typing import cast
 
 from lxml.etree import XPath
 from lxml.html import HtmlElement
@@ -9,7 +11,7 @@ from archive_pipeline.clean.jsonld import ArticleData, article_data
 from archive_pipeline.clean.spans import plain
 from archive_pipeline.clean.text import normalise_line
 
-__all__ = ["Markup", "element_text"]
+__all__ = ["Markup", "element_text", "markup_of"]
 
 
 _READ = XPath("descendant::text()[not(parent::script or parent::style or parent::noscript)]", smart_strings=False)
@@ -17,11 +19,12 @@ _READ = XPath("descendant::text()[not(parent::script or parent::style or parent:
 
 def element_text(element: HtmlElement) -> str:
     """The text of an element on one line; scripts and styles inside it left out."""
-    return normalise_line("".join(_READ(element)))
+    texts = cast("list[str]", _READ(element))
+    return normalise_line("".join(texts))
 
 
 class Markup:
-    """The meta elements, structured data and headings of one page, each read once."""
+    """The meta elements and structured data of one page, each read once."""
 
     def __init__(self, tree: HtmlElement) -> None:
         self._tree = tree
@@ -57,3 +60,9 @@ class Markup:
         """Names of the site in comparable form."""
         named = (self.first("og:site_name"), self.first("application-name"), self.first("publisher"), *self.data.sites)
         return frozenset(plain(name) for name in named if name)
+
+
+@lru_cache(maxsize=1)
+def markup_of(tree: HtmlElement) -> Markup:
+    """The markup of a page. Several steps ask for the same page in a row, so the last answer is kept."""
+    return Markup(tree)

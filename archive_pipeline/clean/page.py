@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections.abc import Container
 from functools import cached_property
 from io import BytesIO
 
@@ -183,12 +184,12 @@ _BLOCKS = frozenset(
 _UNREAD = frozenset("script|style|head|template|noscript|svg|math|iframe|object|select|textarea".split("|"))
 
 
-def block_text(root: HtmlElement) -> str:
-    """The text of a tree, one line per block element; scripts, styles and form choices left out."""
+def block_text(root: HtmlElement, without: Container[HtmlElement] = ()) -> str:
+    """The text of a tree, one line per block element; scripts, form choices and elements of `without` left out."""
     pieces: list[str] = []
     skipped: HtmlElement | None = None
     for event, element in etree.iterwalk(root, events=("start", "end")):
-        if skipped is None and event == "start" and element.tag in _UNREAD:
+        if skipped is None and event == "start" and (element.tag in _UNREAD or element in without):
             skipped = element
         if skipped is None:
             if element.tag in _BLOCKS:

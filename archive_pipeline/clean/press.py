@@ -3,9 +3,8 @@
 import re
 from dataclasses import replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from archive_pipeline.clean.days import parse_day
+from archive_pipeline.clean.days import BERLIN, parse_day
 from archive_pipeline.clean.figures import caption_text, is_caption, split_credit
 from archive_pipeline.clean.persons import AGENCY_MARK, is_office, is_person
 from archive_pipeline.clean.spans import Line, cut, cut_lines, lines
@@ -13,8 +12,6 @@ from archive_pipeline.model import Article, Credit, Source
 from archive_pipeline.protocols import Page
 
 __all__ = ["PressFields"]
-
-BERLIN = ZoneInfo("Europe/Berlin")
 
 _CREDIT = re.compile(
     r"\(?(?:(?:Archiv|Symbol|Presse|Titel|Beispiel)?(?:Fotos?|Bild(?:er)?|Grafik(?:en)?)(?:nachweis|credit|quelle|rechte)?s?(?: und Text| \(.{1,20}\))?\s*[:©]"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from lxml.html import HtmlElement
 
-from archive_pipeline.clean.markup import Markup, element_text
+from archive_pipeline.clean.markup import element_text, markup_of
 from archive_pipeline.clean.spans import plain
 from archive_pipeline.model import Article, Source
 from archive_pipeline.protocols import Page
@@ -29,33 +29,35 @@ class LeadRescue:
         tree = page.tree
         if tree is None or not article.text:
             return article
-        markup = Markup(tree)
+        markup = markup_of(tree)
         description = markup.first("description", "og:description", "twitter:description", "dc.description") or ""
         opening = plain(description[:OPENING])
         if len(opening) < 20:
             return article
         body = plain(article.text)
         if opening in body:
-            return article if article.teaser else replace(article, teaser=_teaser(description))
+            return article
         lead = _lead(tree, opening)
         if lead is None or plain(lead) in body or plain(lead) == plain(article.title or ""):
             return article
         return replace(article, text=f"{lead}\n\n{article.text}", teaser=article.teaser or lead)
 
 
-def _teaser(description: str) -> str | None:
+def _lead(tree: HtmlElement, opening: str) -> str | None:
+    """The smallest element whose text opens with the description."""
+    first = opening.split(" ", 1)[0]
+    for element in tree.iter("p", "div", "h2", "h3", "h4", "strong", "b", "span", "section", "header", "em"):
+        if not _opens_with(element.text, first):
+            continue
+        # inline markup may split the opening: "<p><strong>Lemgo.</strong> Der Kreistag ..."
+        for candidate in (element, *element.iterancestors()):
+            text = element_text(candidate)
+            if len(text) > MAX_LEAD or not plain(text[: 2 * OPENING]).startswith(opening[: len(plain(text))]):
+                break
+            if plain(text[: 2 * OPENING]).startswith(opening):
+                return text
     return None
 
 
-def _lead(tree: HtmlElement, opening: str) -> str | None:
-    """The smallest element whose text opens with the description."""
-    best: str | None = None
-    for element in tree.iter("p", "div", "h2", "h3", "h4", "strong", "b", "span", "section", "header", "em"):
-        text = element_text(element)
-        if (
-            len(text) <= MAX_LEAD
-            and plain(text[: OPENING + 40]).startswith(opening)
-            and (best is None or len(text) < len(best))
-        ):
-            best = text
-    return best
+def _opens_with(text: str | None, word: str) -> bool:
+    return text is not None and plain(text[:100]).split(" ", 1)[0] == word

@@ -103,7 +103,7 @@ def _ingest(
     if as_json:
         click.echo(json.dumps(summary(report), ensure_ascii=False))
     else:
-        _say(report)
+        say_report(report)
     return report.exit_code
 
 
@@ -121,7 +121,8 @@ def summary(report: RunReport) -> dict[str, str | int | list[str]]:
     }
 
 
-def _say(report: RunReport) -> None:
+def say_report(report: RunReport) -> None:
+    """The last lines of a run, for people."""
     words = (
         ("new", "neu"),
         ("changed", "geändert"),

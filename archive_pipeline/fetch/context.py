@@ -119,6 +119,7 @@ class SourceContext:
             parent=parent.record_id if parent else None,
             title=item.title,
             published=item.published,
+            fingerprint=item.fingerprint,
         )
         stored = self._store.write_resource(target, body, description, previous=self._previous(target))
         self._stored(stored)
@@ -224,6 +225,7 @@ class SourceContext:
             charset=exchange.charset,
             title=item.title if item else None,
             published=item.published if item else None,
+            fingerprint=item.fingerprint if item else None,
         )
         stored = self._store.write_exchange(exchange, description, body=body, decoded=decoded, previous=previous)
         self._stored(stored)

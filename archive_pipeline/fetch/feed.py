@@ -22,7 +22,7 @@ from archive_pipeline.protocols import FetchContext
 __all__ = ["FeedFetcher", "FeedOptions"]
 
 BERLIN = ZoneInfo("Europe/Berlin")
-FEED_ADDRESS = re.compile(r"(^|[/._-])(feed|feeds|rss|atom|rdf)([/._-]|$)|\.xml$", re.IGNORECASE)
+FEED_ADDRESS = re.compile(r"(^|/)(feeds?|rss2?|atom|rdf)(/|\.|$)|[._-](feed|rss|atom|rdf)(/|$)|\.xml$", re.IGNORECASE)
 FEED_QUERY = re.compile(r"(^|[=&])(feed|rss2?|atom)([=&]|$)", re.IGNORECASE)
 FITS_WELL = 100
 

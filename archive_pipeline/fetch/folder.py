@@ -3,6 +3,7 @@
 import fnmatch
 import mimetypes
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -28,6 +29,9 @@ MEDIA_TYPES: dict[str, str | None] = {
     ".eml": "message/rfc822",
 }
 """File types that are read without being asked for; a file without extension shows by its content what it is."""
+
+EXTENSION = re.compile(r"\.(?=.*[a-z])[a-z0-9]{1,5}")
+"""What a file name must end in to have an extension: "Nr. 5" and "Presse.2024" have none."""
 
 GZIP_TYPE = "application/gzip"
 SAMPLE = "package:sample"
@@ -168,8 +172,9 @@ def _wanted(key: str, options: FolderOptions) -> bool:
 
 def _suffix(key: str) -> str:
     """The extension of what is in the file: for `a.html.gz` it is `.html`."""
-    path = PurePosixPath(key.lower())
-    return PurePosixPath(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    name = key.lower().removesuffix(".gz")
+    suffix = PurePosixPath(name).suffix
+    return suffix if EXTENSION.fullmatch(suffix) else ""
 
 
 def _media_type(key: str) -> str | None:

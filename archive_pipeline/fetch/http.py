@@ -8,12 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
 from archive_pipeline.errors import FetchError, RefusedError, TransientFetchError
-from archive_pipeline.fetch.transport import GuardedTransport, Resolver, system_resolver, within
+from archive_pipeline.fetch.transport import GuardedTransport, Network, Resolver, system_resolver, within
 from archive_pipeline.warc import Exchange, Truncated
 
 __all__ = ["HttpClient", "Timeouts", "sendable_url"]
@@ -40,6 +39,8 @@ def sendable_url(url: str) -> str:
         parsed = httpx2.URL(url.strip()).copy_with(fragment=None)
     except httpx2.InvalidURL as error:
         raise FetchError(f"Das ist keine Webadresse: {url}", url=url, hint="Adresse prüfen") from error
+    if "%" in parsed.host:
+        raise FetchError(f"Das ist keine Webadresse: {url}", url=url, hint="Adresse prüfen")
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise FetchError(f"Nur http- und https-Adressen werden abgerufen: {url}", url=url, hint="Adresse prüfen")
     if parsed.userinfo:
@@ -51,8 +52,8 @@ class HttpClient:
     """Sends GET requests, one at a time and with a pause between two to the same host.
 
     One client serves a whole run, so that sources on one host share its pace. `contact` is the address a webmaster
-    can write to, `interval` the pause in seconds for hosts that ask for none. `clock` gives UTC time; `sleep` waits and
-    `resolve` looks names up (both replaceable for tests).
+    can write to, `interval` the pause in seconds for hosts that ask for none. `clock` gives UTC time. `sleep` waits,
+    `resolve` looks names up, `network` opens connections to the addresses found (replaceable for tests).
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class HttpClient:
         timeouts: Timeouts | None = None,
         sleep: Callable[[float], None] = time.sleep,
         resolve: Resolver = system_resolver,
+        network: Network | None = None,
     ) -> None:
         self.user_agent = f"{PRODUCT}/{version} (+{contact})"
         self.sleep = sleep
@@ -72,7 +74,8 @@ class HttpClient:
         self.interval = interval
         self._timeouts = timeouts or Timeouts()
         self._resolve = resolve
-        self._clients: dict[bool, httpx2.Client] = {}
+        self._network = network
+        self._transports: dict[bool, httpx2.BaseTransport] = {}
         self._next_request: dict[str, float] = {}
 
     def exchange(
@@ -90,14 +93,19 @@ class HttpClient:
         A body larger than `max_bytes` (as received), too slow or broken off is marked as truncated. Raises
         RefusedError (no public address), TransientFetchError and FetchError when there was no response at all.
         """
-        client = self._client(allow_private)
-        request = client.build_request("GET", url, headers={"User-Agent": self.user_agent, **headers})
+        timeouts = self._timeouts
+        request = httpx2.Request(
+            "GET",
+            url,
+            headers={"User-Agent": self.user_agent, "Accept": "*/*", "Accept-Encoding": "gzip, deflate", **headers},
+            extensions={"timeout": httpx2.Timeout(timeouts.read, connect=timeouts.connect).as_dict()},
+        )
         host = request.url.host
         self._wait(host)
         started_at = self.clock()
         try:
-            with within(self._timeouts.total):
-                response = client.send(request, stream=True)
+            with within(timeouts.total):
+                response = self._transport(allow_private).handle_request(request)
                 try:
                     payload, truncated = _receive(response, max_bytes)
                 finally:
@@ -107,37 +115,29 @@ class HttpClient:
         finally:
             self._next_request[host] = time.monotonic() + interval
         stream = response.extensions.get("network_stream")
-        server = stream.get_extra_info("server_addr") if stream is not None else None
         return Exchange(
             url=url,
             request=_request_bytes(request),
             head=_head_bytes(response),
             payload=payload,
             started_at=started_at,
-            ip=str(server[0]) if server else None,
+            ip=stream.get_extra_info("checked_address") if stream is not None else None,
             truncated=truncated,
         )
 
     def close(self) -> None:
         """Hang up everywhere."""
-        for client in self._clients.values():
-            client.close()
-        self._clients.clear()
+        for transport in self._transports.values():
+            transport.close()
+        self._transports.clear()
 
-    def _client(self, allow_private: bool) -> httpx2.Client:
-        if allow_private not in self._clients:
-            context = httpx2.create_ssl_context()
-            transport = GuardedTransport(self._resolve, allow_private=allow_private, ssl_context=context)
-            timeouts = self._timeouts
-            self._clients[allow_private] = httpx2.Client(
-                transport=transport,
-                headers={"Accept": "*/*", "Accept-Encoding": "gzip, deflate"},
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                timeout=httpx2.Timeout(timeouts.read, connect=timeouts.connect),
-                follow_redirects=False,
-                trust_env=False,
+    def _transport(self, allow_private: bool) -> httpx2.BaseTransport:
+        """The bare transport: a client of httpx2 would keep cookies and interpret redirects by itself."""
+        if allow_private not in self._transports:
+            self._transports[allow_private] = GuardedTransport(
+                self._resolve, self._network, allow_private=allow_private, ssl_context=httpx2.create_ssl_context()
             )
-        return self._clients[allow_private]
+        return self._transports[allow_private]
 
     def _wait(self, host: str) -> None:
         pause = self._next_request.get(host, 0) - time.monotonic()

@@ -18,10 +18,13 @@ import httpx2
 
 from archive_pipeline.errors import FetchError, RefusedError
 
-__all__ = ["GuardedTransport", "Resolver", "is_public", "system_resolver", "within"]
+__all__ = ["GuardedTransport", "Network", "Resolver", "is_public", "system_resolver", "within"]
 
 Resolver = Callable[[str, int], Sequence[str]]
 """Name and port to IP addresses as text, best first. Raises OSError when there are none."""
+
+Network = httpcore2.NetworkBackend
+"""What opens a connection to an address that was checked; a test can put its own network here."""
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 DEADLINE: ContextVar[float] = ContextVar("deadline", default=float("inf"))
@@ -65,10 +68,11 @@ def _remaining(timeout: float | None) -> float:
 
 
 class DeadlineStream(httpcore2.NetworkStream):
-    """A connection whose reads and writes also end at the deadline."""
+    """A connection to a checked address whose reads and writes also end at the deadline."""
 
-    def __init__(self, stream: httpcore2.NetworkStream) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, address: str) -> None:
         self._stream = stream
+        self._address = address
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Up to `max_bytes`; raises httpcore2.ReadTimeout."""
@@ -86,20 +90,21 @@ class DeadlineStream(httpcore2.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
         """The same connection, encrypted; the certificate must be for `server_hostname`."""
-        return DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, _remaining(timeout)))
+        encrypted = self._stream.start_tls(ssl_context, server_hostname, _remaining(timeout))
+        return DeadlineStream(encrypted, self._address)
 
     def get_extra_info(self, info: str) -> object:
-        """What httpcore2 asks a connection, among it `server_addr`."""
-        return self._stream.get_extra_info(info)
+        """What httpcore2 asks a connection; `checked_address` is the IP address it was opened to."""
+        return self._address if info == "checked_address" else self._stream.get_extra_info(info)
 
 
 class GuardedBackend(httpcore2.NetworkBackend):
     """Opens connections to addresses that were checked, and to no others."""
 
-    def __init__(self, resolve: Resolver, *, allow_private: bool) -> None:
+    def __init__(self, resolve: Resolver, network: Network | None, *, allow_private: bool) -> None:
         self._resolve = resolve
+        self._network = network or httpcore2.SyncBackend()
         self._allow_private = allow_private
-        self._backend = httpcore2.SyncBackend()
 
     def connect_tcp(
         self,
@@ -113,11 +118,11 @@ class GuardedBackend(httpcore2.NetworkBackend):
         failure: Exception = httpcore2.ConnectError(host)
         for address in self._checked(host, port):
             try:
-                stream = self._backend.connect_tcp(address, port, _remaining(timeout), local_address, socket_options)
+                stream = self._network.connect_tcp(address, port, _remaining(timeout), local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
             else:
-                return DeadlineStream(stream)
+                return DeadlineStream(stream, address)
         raise failure
 
     def _checked(self, host: str, port: int) -> list[str]:
@@ -163,11 +168,13 @@ class GuardedTransport(httpx2.BaseTransport):
     may not go there.
     """
 
-    def __init__(self, resolve: Resolver, *, allow_private: bool, ssl_context: ssl.SSLContext) -> None:
+    def __init__(
+        self, resolve: Resolver, network: Network | None, *, allow_private: bool, ssl_context: ssl.SSLContext
+    ) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=ssl_context,
             keepalive_expiry=30,
-            network_backend=GuardedBackend(resolve, allow_private=allow_private),
+            network_backend=GuardedBackend(resolve, network, allow_private=allow_private),
         )
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:

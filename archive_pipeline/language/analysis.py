@@ -1,22 +1,27 @@
 """The one German analysis: documents, queries, highlighting and lexicons all read text through `analyse`.
 
-Order: tokens (numbers, dates, abbreviations, gender forms, hyphens) -> fold -> stem -> compound parts at the same
+Order: tokens (numbers, dates, abbreviations, gender forms, hyphens), fold, stem, compound parts at the same
 position. Offsets are code points into the text as it was given, in whatever Unicode form.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Literal, NamedTuple
 
-from archive_pipeline.language.cistem import cistem
-from archive_pipeline.language.compounds import CompoundSplitter, Part
-from archive_pipeline.language.folding import INVISIBLE, fold, reduce_umlauts
-from archive_pipeline.language.words import CONNECTORS, MONTHS, STOP_WORDS, VERBS
+from archive_pipeline.language.folding import INVISIBLE, fold
+from archive_pipeline.language.stems import WordAnalysis, analyse_word, splitter
+from archive_pipeline.language.words import CONNECTORS, MONTHS, STOP_WORDS
 
-__all__ = ["ANALYSIS_VERSION", "Token", "analyse", "compound_parts", "exact_form", "is_stop_word", "stem"]
+__all__ = [
+    "ANALYSIS_VERSION",
+    "Token",
+    "TokenKind",
+    "analyse",
+    "compound_parts",
+    "is_stop_word",
+    "token_fields",
+]
 
 ANALYSIS_VERSION = "de-1"
 """Changes with every change of rules or word lists; an index built with another version must be rebuilt."""
@@ -25,6 +30,7 @@ PARAGRAPH_GAP = 10
 """Positions left free between paragraphs, so that no phrase reaches across."""
 
 TokenKind = Literal["word", "part", "number"]
+"""What a token is: a word of the text, a part of a compound, a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +51,135 @@ class Token:
     form: str = ""
 
 
-class _Word(NamedTuple):
-    """What is known about one surface word."""
+class TokenFields(NamedTuple):
+    """A token as a plain tuple, for indexing many documents; the fields are those of `Token`."""
 
-    form: str
-    stem: str
-    parts: tuple[str, ...]
-
-
-class _Piece(NamedTuple):
-    """A stretch of text without hyphen."""
-
-    surface: str
+    text: str
+    position: int
     start: int
     end: int
+    kind: TokenKind
+    form: str
 
 
 _WORD = rf"[^\W_](?:[^\W_]|[{INVISIBLE}\u0300-\u036f])*"
 _HYPHEN = "[-\u2010\u2011]"
 _SPACE = "[ \u00a0\u202f\u2009]"
-_GENDER = r"[*:_·](?=(?:in|innen|e|en|er|es|r|n|m|s)(?![^\W\d_])|innen)|/-?(?=in(?:nen)?(?![^\W\d_]))"
+_MARK = r"(?:[*:_·](?=(?:in|innen|e|en|er|es|r|n|m|s)(?![^\W\d_])|innen)|/-?(?=in(?:nen)?(?![^\W\d_])))"
 _TOKEN = re.compile(
     rf"""(?P<gap>\n[ \t\r]*\n)
-    |(?P<date>(?<![\w.])(?P<day>\d{{1,2}})\.{_SPACE}?(?P<month>\d{{1,2}})\.{_SPACE}?(?P<year>\d{{4}}|\d\d)(?![\w]|\.\d))
+    |(?P<date>(?<![\w.])(?P<day>\d{{1,2}})\.{_SPACE}?(?P<month>\d{{1,2}})\.{_SPACE}?(?P<year>\d{{4}}|\d\d)(?!\w|\.\d))
     |(?P<iso>(?<![\w-])(?P<y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)(?![\w-]))
     |(?P<thousands>(?<![\w.,])\d{{1,3}}(?:(?:\.|{_SPACE}|['’])\d{{3}})+(?:,\d+)?(?![^\W_]|[.,]\d))
     |(?P<number>\d+(?:[.,:]\d+)*(?![^\W_]))
     |(?P<abbreviation>(?<!\w)[^\W\d_]\.(?:{_SPACE}?[^\W\d_]\.)+(?!\w))
-    |(?P<word>{_WORD}(?:(?:{_HYPHEN}|['’]|{_GENDER}){_WORD}|\(in(?:nen)?\))*)(?P<cut>{_HYPHEN}(?=[\s,/]))?""",
-    re.VERBOSE.replace(re.VERBOSE, re.VERBOSE) if False else re.VERBOSE,  # noqa: SIM210
+    |(?P<word>{_WORD}(?:(?:{_HYPHEN}|['’]|{_MARK}){_WORD}|\(in(?:nen)?\))*)(?P<cut>{_HYPHEN}(?=[\s,/]))?""",
+    re.VERBOSE,
 )
+_PIECE = re.compile(rf"(?:(?!{_HYPHEN}).|(?<=/)-)+", re.DOTALL)
+_SIGNS = re.compile(r"[*:_·'’()/-]")
+_NO_DIGIT = re.compile(r"[^\d,]")
+_LOOK_AHEAD = 4
+_CENTURY = 50
+
+
+def analyse(text: str) -> Sequence[Token]:
+    """The tokens of a text in the order of their positions."""
+    return [Token(*fields) for fields in token_fields(text)]
+
+
+def is_stop_word(word: str) -> bool:
+    """Whether a word carries no subject (der, und, wird)."""
+    return fold(word) in STOP_WORDS
+
+
+def compound_parts(word: str) -> tuple[str, ...]:
+    """The dictionary forms, folded, of the parts a compound can be found by; nothing for other words."""
+    parts = splitter().split(analyse_word(_SIGNS.sub("", word)).masculine)
+    return tuple(dict.fromkeys(part.lemma for part in parts if part.searchable))
+
+
+def token_fields(text: str) -> Iterator[TokenFields]:
+    """The fields of every token of a text, in the order of their positions."""
+    position = 0
+    matches = list(_TOKEN.finditer(text))
+    for number, match in enumerate(matches):
+        kind = match.lastgroup
+        if kind in {"word", "cut"}:
+            found = list(_word_tokens(match["word"], match.start(), position))
+            if kind == "cut":
+                found += _completed(found[-1], matches[number + 1 : number + 1 + _LOOK_AHEAD])
+        elif kind == "gap":
+            position += PARAGRAPH_GAP
+            continue
+        else:
+            found = list(_other_tokens(match, position))
+        yield from found
+        position = max(token.position for token in found) + 1
+
+
+def _word_tokens(surface: str, offset: int, position: int) -> Iterator[TokenFields]:
+    """A word; of a hyphen compound the joined whole and every piece."""
+    if surface.isalnum():
+        yield from _piece_tokens(analyse_word(surface), position, offset, offset + len(surface))
+        return
+    pieces = [
+        (_SIGNS.sub("", piece.group()), offset + piece.start(), offset + piece.end())
+        for piece in _PIECE.finditer(surface)
+    ]
+    if len(pieces) > 1:
+        whole = analyse_word("".join(piece[0] for piece in pieces))
+        yield TokenFields(whole.stem, position, pieces[0][1], pieces[-1][2], "word", whole.form)
+    for index, (piece, start, end) in enumerate(pieces):
+        yield from _piece_tokens(analyse_word(piece), position + index, start, end)
+
+
+def _piece_tokens(word: WordAnalysis, position: int, start: int, end: int) -> Iterator[TokenFields]:
+    yield TokenFields(word.stem, position, start, end, "word", word.form)
+    for part in word.parts:
+        yield TokenFields(part, position, start, end, "part", "")
+
+
+def _completed(cut: TokenFields, following: Sequence[re.Match[str]]) -> Iterator[TokenFields]:
+    """What a truncated compound stands for: itself as a part, and every completion by the next compound
+    (`Integrations- und Sprachkurse` also says Integrationskurse)."""
+    modifier = splitter().modifier(cut.form)
+    if modifier:
+        yield TokenFields(analyse_word(modifier).stem, cut.position, cut.start, cut.end, "part", "")
+    for match in following:
+        if match.lastgroup == "cut" or (match.lastgroup == "word" and fold(match["word"]) in CONNECTORS):
+            continue
+        if match.lastgroup == "word":
+            last = analyse_word(_SIGNS.sub("", _PIECE.findall(match["word"])[-1]))
+            for part in splitter().split(last.form)[1:]:
+                whole = analyse_word(cut.form + last.form[part.start :])
+                yield TokenFields(whole.stem, cut.position, cut.start, cut.end, "word", whole.form)
+        return
+
+
+def _other_tokens(match: re.Match[str], position: int) -> Iterator[TokenFields]:
+    """Numbers, dates and abbreviations."""
+    kind, surface, (start, end) = match.lastgroup, match.group(), match.span()
+    if kind == "abbreviation":
+        word = analyse_word("".join(filter(str.isalpha, surface)))
+        yield TokenFields(word.form, position, start, end, "word", word.form)
+        return
+    if kind in {"date", "iso"}:
+        day, month, year = match.group("day", "month", "year") if kind == "date" else match.group("d", "m", "y")
+        if 1 <= int(month) <= len(MONTHS):
+            yield from _date_tokens(int(day), int(month), year, (position, start, end))
+            return
+    digits = _NO_DIGIT.sub("", surface) if kind == "thousands" else surface.replace(":", ".")
+    if len(digits) == 2:
+        digits = str(int(digits))
+    yield TokenFields(digits, position, start, end, "number", digits)
+
+
+def _date_tokens(day: int, month: int, year: str, place: tuple[int, int, int]) -> Iterator[TokenFields]:
+    """A numeric date reads like a written one: 28.11.2017 = 28. November 2017."""
+    position, start, end = place
+    if len(year) == 2:
+        year = f"{20 if int(year) < _CENTURY else 19}{year}"
+    yield TokenFields(str(day), position, start, end, "number", f"{day}.{month}.{year}")
+    yield TokenFields(analyse_word(MONTHS[month - 1]).stem, position + 1, start, end, "word", "")
+    yield TokenFields(year, position + 2, start, end, "number", "")

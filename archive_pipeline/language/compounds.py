@@ -4,7 +4,7 @@ A word is split only when known words and linking letters cover it from end to e
 wins: few parts, then plain joins before linking letters, except after endings that always take an s (-ung, -heit).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from archive_pipeline.language.folding import reduce_umlauts
@@ -26,7 +26,7 @@ _DERIVED = ("ung", "ungen", "heit", "heiten", "keit", "keiten", "ierung", "ierun
 _MIN_DERIVED = 7
 _PART = 10
 _SHORT_PART = 3
-_ENDINGS = ("n", "e", "en", "s", "es", "er", "ern", "in", "innen", "se", "sen")
+_ENDINGS = ("n", "e", "en", "s", "es", "er", "ern", "em", "r", "m", "ns", "ens", "in", "innen", "se", "sen")
 _MIN_WORD = 6
 _MIN_PART = 3
 _MAX_WORD = 60
@@ -44,9 +44,9 @@ class Part:
 
 
 class CompoundSplitter:
-    """Splits folded words. `nouns` may stand anywhere, `adjectives` and `stems` only in front (Kommunal-, Wohn-);
-    of these the stems are too general to be found by (`Part.searchable`). `opaque` words are never split
-    (Landtag). All are folded lower-case words."""
+    """Splits folded words. `nouns` may stand anywhere and are never split themselves, `adjectives` and `stems`
+    stand only in front (Kommunal-, Wohn-); of these the stems are too general to be found by
+    (`Part.searchable`). `plurals` gives singulars of irregular plurals. All are folded lower-case words."""
 
     def __init__(
         self,
@@ -54,24 +54,46 @@ class CompoundSplitter:
         *,
         adjectives: Iterable[str] = (),
         stems: Iterable[str] = (),
-        opaque: Iterable[str] = (),
+        plurals: Mapping[str, str] | None = None,
     ) -> None:
-        self._opaque = frozenset(opaque)
-        self._nouns = frozenset(nouns) | self._opaque
+        self._nouns = frozenset(nouns)
         self._adjectives = frozenset(adjectives)
         self._stems = frozenset(stems)
+        self._plurals = dict(plurals or {})
         self._plain = {reduce_umlauts(noun): noun for noun in sorted(self._nouns)}
 
     def is_noun(self, folded: str) -> bool:
         """Whether the word itself stands in the list."""
         return folded in self._nouns
 
+    def lemma(self, folded: str) -> str:
+        """The noun of the list of which this is an inflected form, or nothing."""
+        singular = self.singular(folded)
+        if folded in self._nouns or singular in self._nouns:
+            return singular if singular in self._nouns else folded
+        for ending in _ENDINGS:
+            if folded.endswith(ending):
+                stem = folded[: -len(ending)]
+                base = stem if stem in self._nouns else self._plain.get(reduce_umlauts(stem))
+                if base:
+                    return base
+        return self._plain.get(reduce_umlauts(folded), "")
+
+    def modifier(self, folded: str) -> str:
+        """The word a truncated first part stands for (integrations -> integration), or nothing."""
+        found = self._modifier(folded)
+        return found[1] if found and found[3] else ""
+
+    def singular(self, folded: str) -> str:
+        """The singular of an irregular plural (Museen, Museum; Ereignissen, Ereignis), or nothing."""
+        return self._plurals.get(folded) or (self._plurals.get(folded[:-1], "") if folded.endswith("n") else "")
+
     def split(self, folded: str) -> tuple[Part, ...]:
         """The parts in order, or nothing when the word is no compound of known words."""
-        if not _MIN_WORD <= len(folded) <= _MAX_WORD or self._base(folded, self._opaque):
+        if not _MIN_WORD <= len(folded) <= _MAX_WORD or self.lemma(folded):
             return ()
         parts = self._cover(folded, self._head)
-        if not parts and folded.endswith(_DERIVED) and not self._base(folded, self._nouns):
+        if not parts and folded.endswith(_DERIVED):
             parts = self._cover(folded, _derived)
             if not all(self.is_noun(part.lemma) and len(part.lemma) > _MIN_PART for part in parts[:-1]):
                 return ()
@@ -95,23 +117,8 @@ class CompoundSplitter:
         return best[0][1] if best[0] else ()
 
     def _head(self, piece: str) -> _Found | None:
-        base = self._base(piece, self._nouns)
+        base = self.lemma(piece)
         return (_cost(piece), base, len(piece), True) if base else None
-
-    def _base(self, piece: str, words: frozenset[str]) -> str:
-        """The listed word of which this is a form, or nothing."""
-        if piece in words:
-            return piece
-        for ending in _ENDINGS:
-            if piece.endswith(ending):
-                stem = piece[: -len(ending)]
-                if stem in words:
-                    return stem
-                base = self._plain.get(reduce_umlauts(stem), "")
-                if base in words:
-                    return base
-        base = self._plain.get(reduce_umlauts(piece), "")
-        return base if base in words else ""
 
     def _modifier(self, piece: str) -> _Found | None:
         if piece in self._nouns or piece in self._adjectives:

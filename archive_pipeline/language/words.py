@@ -2,7 +2,7 @@
 
 __all__ = ["CONNECTORS", "MONTHS", "STOP_WORDS", "VERBS"]
 
-STOP_WORDS = frozenset(
+STOP_WORDS = frozenset(  # noqa: SIM905 - a list of two hundred short literals reads worse
     """aber alle allem allen aller alles als also am an auch auf aus bei beim bin bis bist da dabei dafuer daher damit
     dann daran darauf darin das dass davon dazu dem den denn der deren des dessen dich die dies diese diesem diesen
     dieser dieses dir doch dort du durch ein eine einem einen einer eines er es etwa etwas fuer gegen haben habe hat

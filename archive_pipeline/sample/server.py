@@ -161,9 +161,12 @@ class _SampleHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve_sample() -> Iterator[str]:
-    """Serve the site on a free port of 127.0.0.1 while the context lasts; yields the base URL without final slash."""
-    with _SampleServer(("127.0.0.1", 0), _SampleHandler) as server:
+def serve_sample(port: int = 0) -> Iterator[str]:
+    """Serve the site on 127.0.0.1 while the context lasts; yields the base URL without final slash.
+
+    `port` 0 takes any that is free. Raises OSError when the port is taken.
+    """
+    with _SampleServer(("127.0.0.1", port), _SampleHandler) as server:
         base_url = f"http://127.0.0.1:{server.server_port}"
         server.resources = _resources(base_url)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

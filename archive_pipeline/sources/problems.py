@@ -32,6 +32,7 @@ _SYNONYMS = {
 _WANTED = {
     "bool_type": "true oder false",
     "dict_type": "eine Tabelle",
+    "finite_number": "eine endliche Zahl",
     "float_type": "eine Zahl",
     "int_type": "eine ganze Zahl",
     "list_type": "eine Liste",
@@ -130,12 +131,14 @@ class Problems:
 
 def _said(detail: ErrorDetails) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
-    was = "" if isinstance(value, dict | BaseModel) else f" (war {shown(value)})"
+    was = "" if isinstance(value, dict | list | BaseModel) else f" (war {shown(value)})"
     if kind in _WANTED:
         return f"muss {_WANTED[kind]} sein{was}"
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return f"muss {words} {context[name]} sein{was}"
+        bound = context[name]
+        whole = isinstance(bound, float) and bound.is_integer()
+        return f"muss {words} {int(bound) if whole else bound} sein{was}"
     if kind == "literal_error":
         allowed = [word.strip("'") for word in str(context["expected"]).replace(" or ", ", ").split(", ")]
         return f"{shown(value)} ist nicht erlaubt (erlaubt: {', '.join(allowed)}){did_you_mean(str(value), allowed)}"

@@ -88,7 +88,7 @@ class Description:
     """What the `metadata` record after a capture says: everything about it that its bytes don't show.
 
     `settings` is a hash of all settings of the source, `fetcher` the plugin's name. `url`, `title` and `published`
-    are hints of the source. `parent` is the record id of what an attachment came with.
+    are hints of the source, `fingerprint` is the item's. `parent` is the record id of what an attachment came with.
     """
 
     source: Source
@@ -102,6 +102,7 @@ class Description:
     parent: str | None = None
     title: str | None = None
     published: str | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

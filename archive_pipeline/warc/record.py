@@ -40,14 +40,16 @@ class Record:
 
     @property
     def head(self) -> bytes:
-        """The start line and header fields of an HTTP block, up to and including the empty line."""
+        """The start line and header fields of an HTTP block, up to and including the empty line; else nothing."""
+        if self.type not in HTTP_TYPES:
+            return b""
         head, separator, _ = self.block.partition(b"\r\n\r\n")
         return head + separator
 
     @property
     def payload(self) -> bytes:
         """The body of an HTTP block, or the whole block of another record."""
-        return self.block[len(self.head) :] if self.type in HTTP_TYPES else self.block
+        return self.block[len(self.head) :]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from archive_pipeline.errors import FixityError
 from archive_pipeline.model import Capture
 from archive_pipeline.warc.coding import remove_codings
 from archive_pipeline.warc.files import Cut, WarcFiles
+from archive_pipeline.warc.metadata import PROFILE, assemble, metadata_of
 from archive_pipeline.warc.model import (
     Description,
     Exchange,
@@ -19,19 +20,14 @@ from archive_pipeline.warc.model import (
     RevisitProfile,
     StoredCapture,
     payload_digest,
-    source_from_settings,
-    source_settings,
     utc_text,
 )
 from archive_pipeline.warc.record import Gap, Member, members, new_record_id, render
 
 __all__ = ["WarcStore"]
 
-PROFILE = "http://netpreserve.org/warc/1.1/revisit/"
 CONFORMS_TO = "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
 CAPTURES = ("response", "resource", "revisit")
-PLAIN_FIELDS = tuple(field.name for field in fields(Description) if field.name != "source")
-"""The fields of a description that stand in the metadata record as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,7 +217,7 @@ class WarcStore:
             body = remove_codings(capture.record.payload, tuple(described["decoded"]))
             payload = capture.record.fields["warc-payload-digest"]
         _compare(name, capture, "Inhalt", f"sha256:{described['sha256']}", payload_digest(body))
-        return _assemble(
+        return assemble(
             name, capture.offset, metadata.end, capture.record.fields, capture.record.head, described, body, payload
         )
 
@@ -253,18 +249,19 @@ class WarcStore:
             about.append(("Content-Type", "application/http; msgtype=response"))
         elif revisit is None:
             about.append(("Content-Type", draft.description.media_type or "application/octet-stream"))
-        described = _described(draft, body, revisit)
+        original = revisit.original.capture if revisit else None
+        described = metadata_of(draft.description, body, draft.decoded, original)
         records = [
             render(draft.type if revisit is None else "revisit", about, head=draft.head, payload=payload),
-            _metadata(record_id, target, described),
+            _metadata_record(record_id, target, described),
         ]
         if request is not None:
-            records.insert(0, _request(record_id, target, request))
+            records.insert(0, _request_record(record_id, target, request))
         name, offsets = self._files.append(records, self._clock())
         end = offsets[-1] + len(records[-1])
         digest = payload_digest(draft.payload) if revisit is None else revisit.original.payload_digest
         by_name = {field.lower(): value for field, value in about}
-        return _assemble(name, offsets[-2], end, by_name, draft.head, described, body, digest)
+        return assemble(name, offsets[-2], end, by_name, draft.head, described, body, digest)
 
     def _warcinfo(self, filename: str) -> bytes:
         lines = {
@@ -286,7 +283,7 @@ class WarcStore:
 RESTORE = "die Datei aus der Sicherung zurückholen, dann: archive-pipeline audit"
 
 
-def _request(record_id: str, target: list[tuple[str, str]], request: bytes) -> bytes:
+def _request_record(record_id: str, target: list[tuple[str, str]], request: bytes) -> bytes:
     about = [
         ("WARC-Record-ID", f"<{new_record_id()}>"),
         *target,
@@ -296,7 +293,7 @@ def _request(record_id: str, target: list[tuple[str, str]], request: bytes) -> b
     return render("request", about, head=request)
 
 
-def _metadata(record_id: str, target: list[tuple[str, str]], described: dict[str, Any]) -> bytes:
+def _metadata_record(record_id: str, target: list[tuple[str, str]], described: dict[str, Any]) -> bytes:
     about = [
         ("WARC-Record-ID", f"<{new_record_id()}>"),
         *target,
@@ -318,66 +315,6 @@ def _revisit_fields(revisit: Revisit) -> list[tuple[str, str]]:
     if revisit.profile == "identical-payload-digest":
         about.append(("WARC-Payload-Digest", revisit.original.payload_digest))
     return about
-
-
-def _described(draft: Draft, body: bytes, revisit: Revisit | None) -> dict[str, Any]:
-    """The content of the metadata record. A revisit also says where the body lies, so that it is found without a
-    search."""
-    description = draft.description
-    original = revisit.original.capture if revisit else None
-    return {
-        "source": source_settings(description.source),
-        **{name: getattr(description, name) for name in PLAIN_FIELDS},
-        "sha256": hashlib.sha256(body).hexdigest(),
-        "decoded": list(draft.decoded),
-        "refers_to": {"warc_file": original.warc_file, "warc_offset": original.warc_offset} if original else None,
-    }
-
-
-def _assemble(
-    name: str,
-    offset: int,
-    end: int,
-    about: Mapping[str, str],
-    head: bytes,
-    described: Mapping[str, Any],
-    body: bytes,
-    payload: str,
-) -> StoredCapture:
-    """A capture from its record's fields and its metadata; writing and reading both end here."""
-    http = Exchange(url="", request=b"", head=head, payload=b"", started_at=datetime.min) if head else None
-    source = source_from_settings(described["source"])
-    capture = Capture(
-        source_id=source.id,
-        key=described["key"],
-        target=about["warc-target-uri"],
-        body=body,
-        sha256=described["sha256"],
-        captured_at=datetime.fromisoformat(about["warc-date"]),
-        record_id=about["warc-record-id"].strip("<>"),
-        url=described["url"],
-        kind=described["kind"],
-        media_type=described["media_type"],
-        charset=described["charset"],
-        status=http.status if http else None,
-        headers=http.headers if http else (),
-        warc_file=name,
-        warc_offset=offset,
-        parent=described["parent"],
-        title=described["title"],
-        published=described["published"],
-    )
-    profile = about.get("warc-profile", "").removeprefix(PROFILE)
-    return StoredCapture(
-        capture=capture,
-        source=source,
-        settings=described["settings"],
-        fetcher=described["fetcher"],
-        payload_digest=payload,
-        end=end,
-        revisit=profile or None,  # type: ignore[arg-type]
-        refers_to=about["warc-refers-to"].strip("<>") if profile else None,
-    )
 
 
 def _verify(name: str, member: Member) -> None:

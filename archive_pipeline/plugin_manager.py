@@ -1,0 +1,347 @@
+"""Finds plugins, takes those that keep their contract, and hands out what they registered.
+
+Order: blocked names, built-ins, entry points, drop-in folder. A broken third-party plugin is quarantined and
+named, a broken built-in stops the start. pluggy discovers and collects here, once; afterwards the pipeline calls
+the registered objects in plain Python, and only events go out through hooks.
+"""
+
+import hashlib
+import logging
+import re
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import pluggy
+
+from archive_pipeline import hookspecs
+from archive_pipeline.errors import (
+    ConfigError,
+    PluginContractError,
+    PluginError,
+    PluginLoadError,
+)
+from archive_pipeline.hookspecs import API_VERSION
+from archive_pipeline.model import Failure, Release, RunReport, Source, Vocabulary
+from archive_pipeline.plugin_contract import check_hooks, check_identity, check_object, hook_names, unknown_hooks
+from archive_pipeline.plugin_discovery import (
+    BUILTIN,
+    Candidate,
+    Origin,
+    attempt,
+    built_in,
+    digest,
+    from_entry_points,
+    from_folder,
+    from_path,
+)
+from archive_pipeline.protocols import Classifier, Cleaner, Exporter, Fetcher, IndexEngine
+from archive_pipeline.registry import Registry
+
+__all__ = ["BLOCK", "TRACE", "PluginManager", "PluginRecord", "check_plugin", "load_plugins"]
+
+BLOCK = "ARCHIVE_PIPELINE_BLOCK"
+"""The environment variable with the names of plugins that are not to be loaded, separated by commas or spaces."""
+
+TRACE = "ARCHIVE_PIPELINE_TRACE_HOOKS"
+"""Set to 1, every hook call is written to stderr."""
+
+BUILTIN_MODULE = "archive_pipeline.builtin"
+
+_REGISTRATION = (
+    ("register_fetchers", "register_cleaners", "register_vocabularies", "register_index_engines", "register_exporters"),
+    ("register_classifiers",),
+)
+"""Hooks that collect, in two rounds over all plugins: classifiers need everybody's vocabularies."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginRecord:
+    """One plugin that was found. `error` says why it is quarantined; `path` is the file its code came from."""
+
+    name: str
+    version: str | None
+    origin: Origin
+    api_version: int | None = None
+    status: Literal["ok", "quarantined", "blocked"] = "ok"
+    error: str | None = None
+    hooks: tuple[str, ...] = ()
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Registries:
+    """Everything plugins registered; each field is named like its hook."""
+
+    fetchers: Registry[Fetcher] = field(default_factory=lambda: Registry("fetcher"))
+    cleaners: Registry[Cleaner] = field(default_factory=lambda: Registry("cleaner"))
+    classifiers: Registry[Classifier] = field(default_factory=lambda: Registry("classifier"))
+    vocabularies: Registry[Vocabulary] = field(default_factory=lambda: Registry("vocabulary"))
+    index_engines: Registry[IndexEngine] = field(default_factory=lambda: Registry("index engine"))
+    exporters: Registry[Exporter] = field(default_factory=lambda: Registry("exporter"))
+
+    def of(self, hook: str) -> Registry[Any]:
+        """The registry that a `register_` hook fills."""
+        registry: Registry[Any] = getattr(self, hook.removeprefix("register_"))
+        return registry
+
+
+class PluginManager:
+    """What the loaded plugins offer, typed; built by `load_plugins`.
+
+    `records` lists every plugin that was found, in the order of loading. `warnings` grows when an observer fails.
+    """
+
+    def __init__(
+        self,
+        hooks: pluggy.PluginManager,
+        registries: _Registries,
+        records: tuple[PluginRecord, ...],
+        warnings: list[str],
+    ) -> None:
+        self._registries = registries
+        self._observers = {name: _callers(hooks, name) for name in _OBSERVED}
+        self._silenced: set[tuple[str, str]] = set()
+        self.records = records
+        self.warnings = warnings
+
+    @property
+    def fetchers(self) -> Registry[Fetcher]:
+        """Kinds of sources."""
+        return self._registries.fetchers
+
+    @property
+    def cleaners(self) -> Registry[Cleaner]:
+        """Steps of cleaning, in their order."""
+        return self._registries.cleaners
+
+    @property
+    def classifiers(self) -> Registry[Classifier]:
+        """Classifiers, in their order."""
+        return self._registries.classifiers
+
+    @property
+    def vocabularies(self) -> Registry[Vocabulary]:
+        """Authority records."""
+        return self._registries.vocabularies
+
+    @property
+    def index_engines(self) -> Registry[IndexEngine]:
+        """Search engines."""
+        return self._registries.index_engines
+
+    @property
+    def exporters(self) -> Registry[Exporter]:
+        """Export formats."""
+        return self._registries.exporters
+
+    @property
+    def quarantined(self) -> tuple[PluginRecord, ...]:
+        """The plugins that could not be loaded, each with its `error`."""
+        return tuple(record for record in self.records if record.status == "quarantined")
+
+    def fingerprint(self) -> str:
+        """A hash over names, versions and files of all loaded plugins, the built-ins' too: two processes with the
+        same fingerprint do the same."""
+        lines = [
+            f"{record.name}\0{record.version}\0{digest(record.path) if record.path else ''}"
+            for record in self.records
+            if record.status == "ok"
+        ]
+        return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+    def has_observers(self, hook: str) -> bool:
+        """Whether any plugin listens, so that nobody prepares an event for no one."""
+        return bool(self._observers[hook])
+
+    def prepare_connection(self, connection: sqlite3.Connection) -> None:
+        """Let every plugin add its SQL functions to a new connection."""
+        self._tell("prepare_connection", connection=connection)
+
+    def run_started(self, run_id: str, sources: tuple[Source, ...]) -> None:
+        """Tell every observer that a run begins."""
+        self._tell("run_started", run_id=run_id, sources=sources)
+
+    def release_archived(self, release: Release, change: str) -> None:
+        """Tell every observer about a committed release; `change` is "new" or "changed"."""
+        self._tell("release_archived", release=release, change=change)
+
+    def document_failed(self, failure: Failure) -> None:
+        """Tell every observer about a recorded failure."""
+        self._tell("document_failed", failure=failure)
+
+    def run_finished(self, report: RunReport) -> None:
+        """Tell every observer that a run is over."""
+        self._tell("run_finished", report=report)
+
+    def _tell(self, hook: str, **arguments: object) -> None:
+        """Call observers one by one. One that fails is warned about once and stops neither the others nor the run."""
+        for plugin, call in self._observers[hook]:
+            try:
+                attempt(partial(call, **arguments))
+            except PluginError as error:
+                if (plugin, hook) not in self._silenced:
+                    self._silenced.add((plugin, hook))
+                    self.warnings.append(f'Plugin "{plugin}": {hook}: {error.message}')
+                    _log.warning(self.warnings[-1], exc_info=error.__cause__)
+
+
+_OBSERVED = ("prepare_connection", "run_started", "release_archived", "document_failed", "run_finished")
+
+_Caller = Callable[..., object]
+
+
+def _callers(hooks: pluggy.PluginManager, name: str) -> list[tuple[str, _Caller]]:
+    """One caller for each plugin that implements the hook, by plugin name."""
+    return [(plugin, _caller(hooks, name, plugin)) for plugin in sorted(_implementers(hooks, name))]
+
+
+def _implementers(hooks: pluggy.PluginManager, name: str) -> set[str]:
+    return {implementation.plugin_name for implementation in getattr(hooks.hook, name).get_hookimpls()}
+
+
+def _caller(hooks: pluggy.PluginManager, name: str, plugin: str) -> _Caller:
+    """Calls this one plugin's implementation, through pluggy so that tracing sees it."""
+    others = [obj for other, obj in hooks.list_name_plugin() if other != plugin]
+    return hooks.subset_hook_caller(name, remove_plugins=others)
+
+
+def load_plugins(folder: Path | None, environ: Mapping[str, str], *, builtin: str = BUILTIN_MODULE) -> PluginManager:
+    """Load every plugin: built-ins (the module named `builtin`), installed ones, those in the drop-in `folder`.
+
+    Raises PluginLoadError when a built-in is broken, ConfigError when the environment blocks the built-ins.
+    """
+    loader = _Loader(environ)
+    loader.load(built_in(builtin))
+    for candidate in from_entry_points():
+        loader.load(candidate)
+    for candidate in from_folder(folder):
+        loader.load(candidate)
+    return loader.finish()
+
+
+def check_plugin(path: Path, *, builtin: str = BUILTIN_MODULE) -> PluginRecord:
+    """Load the plugin at `path` beside the built-ins alone. Raises PluginContractError saying what is wrong."""
+    candidate = from_path(path)
+    loader = _Loader({})
+    loader.load(built_in(builtin))
+    loader.load(candidate)
+    record = loader.finish().records[-1]
+    if record.status != "ok":
+        raise PluginContractError(f'Plugin "{record.name}": {record.error}', hint="Vertrag: docs/plugins.md")
+    return record
+
+
+class _Loader:
+    """Loads plugins one by one, then collects what they register."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._blocked = set(re.findall(r"[^\s,]+", environ.get(BLOCK, "")))
+        if BUILTIN in self._blocked:
+            raise ConfigError(f"{BLOCK} sperrt {BUILTIN}: ohne die eingebauten Teile geht nichts")
+        self._records: dict[str, PluginRecord] = {}
+        self._doubles: list[PluginRecord] = []
+        self._hooks = pluggy.PluginManager("archive_pipeline")
+        self._hooks.add_hookspecs(hookspecs)
+        if environ.get(TRACE, "0") not in ("", "0"):
+            self._hooks.trace.root.setwriter(sys.stderr.write)
+            self._hooks.enable_tracing()
+
+    def load(self, candidate: Candidate) -> None:
+        """Import and check one plugin; a broken one is recorded, a broken built-in raises PluginLoadError."""
+        record = PluginRecord(
+            name=candidate.name, version=candidate.version, origin=candidate.origin, path=candidate.path
+        )
+        known = self._records.get(record.name)
+        if record.name in self._blocked:
+            self._records.setdefault(record.name, replace(record, status="blocked"))
+        elif any(_is_same(record, other) for other in self._records.values()):
+            return
+        elif known is not None:
+            reason = f'heißt wie das Plugin "{known.name}" aus {known.path}: eines der beiden umbenennen oder entfernen'
+            self._doubles.append(replace(record, status="quarantined", error=reason))
+        else:
+            self._records[record.name] = record
+            try:
+                self._records[record.name] = self._register(record, attempt(candidate.load))
+            except PluginError as error:
+                self._quarantine(record.name, error)
+
+    def finish(self) -> PluginManager:
+        """Collect what the loaded plugins register."""
+        registries = self._collect()
+        unknown = sorted(self._blocked - self._records.keys())
+        return PluginManager(
+            self._hooks,
+            registries,
+            records=(*self._records.values(), *self._doubles),
+            warnings=[f'{BLOCK}: kein Plugin heißt "{name}"' for name in unknown],
+        )
+
+    def _register(self, record: PluginRecord, plugin: object) -> PluginRecord:
+        api_version = API_VERSION if record.origin == "built-in" else check_identity(plugin)
+        attempt(partial(check_hooks, self._hooks, plugin))
+        attempt(partial(self._hooks.register, plugin, name=record.name))
+        try:
+            self._hooks.check_pending()
+        except pluggy.PluginValidationError:
+            raise PluginContractError(f"unbekannter Hook {unknown_hooks(self._hooks, plugin)}") from None
+        return replace(
+            record,
+            version=record.version or getattr(plugin, "__version__", None),
+            api_version=api_version,
+            hooks=hook_names(self._hooks, plugin),
+        )
+
+    def _collect(self) -> _Registries:
+        """Ask every plugin in turn; after a failure from the start again without the one that failed, so that
+        nothing of it is left anywhere."""
+        registries = _Registries()
+        for hooks in _REGISTRATION:
+            for name in [record.name for record in self._records.values() if record.status == "ok"]:
+                try:
+                    for hook in hooks:
+                        self._collect_one(hook, name, registries)
+                except PluginError as error:
+                    self._quarantine(name, error)
+                    return self._collect()
+        return registries
+
+    def _collect_one(self, hook: str, plugin: str, registries: _Registries) -> None:
+        if plugin not in _implementers(self._hooks, hook):
+            return
+        collected = registries.of(hook)
+        scratch: Registry[Any] = Registry(collected.kind, plugin)
+        arguments: dict[str, object] = {"registry": scratch}
+        if hook == "register_classifiers":
+            arguments["vocabularies"] = registries.vocabularies
+        attempt(partial(_caller(self._hooks, hook, plugin), **arguments))
+        for entry in scratch:
+            attempt(partial(check_object, hook, entry))
+        collected.merge(scratch)
+
+    def _quarantine(self, name: str, error: PluginError) -> None:
+        record = self._records[name]
+        if record.origin == "built-in":
+            raise PluginLoadError(
+                f"eingebautes Plugin: {error.message}", hint="die Installation ist beschädigt: neu installieren"
+            ) from error
+        if self._hooks.has_plugin(name):
+            self._hooks.unregister(name=name)
+        self._records[name] = replace(record, status="quarantined", error=error.message)
+
+
+def _is_same(record: PluginRecord, other: PluginRecord) -> bool:
+    """Whether `record` is a plugin that was found before: the file of an installed one lies in the drop-in folder,
+    or a checkout lies beside its installed copy."""
+    if record.path is None or other.path is None:
+        return False
+    if record.path == other.path:
+        return record.name == other.name or record.origin == "folder"
+    return record.name == other.name and digest(record.path) == digest(other.path)

@@ -1,0 +1,196 @@
+"""A small web on loopback for the tests of fetching: real sockets, many host names, no name server.
+
+Host names resolve to public addresses, so that the address guard is at work; the network below it leads every public
+address to one server on loopback, which tells the hosts apart by their Host header.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpcore2
+import pytest
+from warcio.checker import Checker
+
+from archive_pipeline.fetch import HttpClient, Robots, SourceContext, Timeouts
+from archive_pipeline.fetch.transport import Resolver
+from archive_pipeline.model import Source
+from archive_pipeline.warc import Previous, StoredCapture, WarcStore
+
+NOW = datetime(2026, 11, 20, 8, 0, 0, tzinfo=UTC)
+PUBLIC = "93.184.216.34"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers from `Web.pages`; an entry is a callable that gets the handler and writes whatever it likes."""
+
+    protocol_version = "HTTP/1.1"
+    server: "Server"
+
+    def do_GET(self) -> None:
+        host = (self.headers["Host"] or "").partition(":")[0]
+        self.server.web.requests.append(Request(host, self.path, dict(self.headers)))
+        page = self.server.web.pages.get(host + self.path)
+        (page or page_of(b"nicht da", status=404))(self)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    web: "Web"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that hang up are part of the tests."""
+
+
+Page = Callable[[Handler], None]
+
+
+def page_of(body: bytes, status: int = 200, **fields: str) -> Page:
+    def answer(handler: Handler) -> None:
+        handler.send_response(status)
+        for name, value in ({"content_length": str(len(body))} | fields).items():
+            handler.send_header(name.replace("_", "-").title(), value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+@dataclass(frozen=True)
+class Request:
+    host: str
+    path: str
+    headers: dict[str, str]
+
+
+@dataclass
+class Web(httpcore2.SyncBackend):
+    """The pages, the requests that came, the names there are, and the addresses that were connected to."""
+
+    port: int = 0
+    pages: dict[str, Page] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+    names: dict[str, list[str]] = field(default_factory=dict)
+    connected: list[str] = field(default_factory=list)
+
+    def resolve(self, host: str, port: int) -> list[str]:
+        return self.names.get(host, [PUBLIC])
+
+    def connect_tcp(self, host: str, port: int, *args: object, **more: object) -> httpcore2.NetworkStream:
+        self.connected.append(host)
+        return super().connect_tcp("127.0.0.1", self.port, *args, **more)  # type: ignore[arg-type]
+
+    def page(self, place: str, body: bytes = b"", status: int = 200, **fields: str) -> None:
+        """Put a page at `host/path`; `content_type="text/html"` is the field Content-Type."""
+        self.pages[place] = page_of(body, status, **fields)
+
+    def paths(self) -> list[str]:
+        """What was asked for, robots.txt left out."""
+        return [request.path for request in self.requests if request.path != "/robots.txt"]
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    server = Server(("127.0.0.1", 0), Handler)
+    server.web = Web(port=server.server_address[1])
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server.web
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@dataclass
+class Archive:
+    """A WARC store, the client and robots rules of one run, and what was stored through contexts."""
+
+    folder: Path
+    store: WarcStore
+    client: HttpClient
+    robots: Robots
+    sleeps: list[float]
+    stored: list[StoredCapture] = field(default_factory=list)
+
+    def context(self, source: Source | None = None, *, max_bytes: int = 100_000) -> SourceContext:
+        return SourceContext(
+            source or Source(id="amt", url="http://amt.example/feed"),
+            fetcher="feed",
+            client=self.client,
+            robots=self.robots,
+            store=self.store,
+            base=self.folder,
+            max_bytes=max_bytes,
+            previous=self.previous,
+            stored=self.stored.append,
+        )
+
+    def previous(self, target: str) -> Previous | None:
+        for stored in reversed(self.stored):
+            capture = stored.capture
+            if capture.target == target and stored.revisit is None and capture.status in (None, 200):
+                headers = {name.lower(): value for name, value in capture.headers}
+                return Previous(
+                    record_id=capture.record_id,
+                    captured_at=capture.captured_at,
+                    sha256=capture.sha256,
+                    warc_file=capture.warc_file,
+                    warc_offset=capture.warc_offset,
+                    kind=capture.kind,
+                    etag=headers.get("etag"),
+                    last_modified=headers.get("last-modified"),
+                )
+        return None
+
+    def assert_sound(self) -> None:
+        """Whatever happened, the WARC files satisfy warcio."""
+        self.store.close()
+        files = [str(path) for path in (self.folder / "data").glob("warc/*/*/*.gz")]
+        assert Checker(SimpleNamespace(inputs=files, verbose=False)).process_all() == 0
+
+    def kinds(self) -> list[tuple[str, int | None, str | None]]:
+        """Kind, status and revisit profile of everything stored, robots.txt left out."""
+        found = (stored for stored in self.stored if not stored.capture.target.endswith("/robots.txt"))
+        return [(stored.capture.kind, stored.capture.status, stored.revisit) for stored in found]
+
+
+MakeArchive = Callable[..., Archive]
+
+
+@pytest.fixture
+def make_archive(web: Web, tmp_path: Path) -> Iterator[MakeArchive]:
+    with ExitStack() as stack:
+
+        def make(*, interval: float = 0, timeouts: Timeouts | None = None, resolve: Resolver = web.resolve) -> Archive:
+            store = WarcStore(tmp_path / "data", software="test", operator="test", clock=lambda: NOW)
+            sleeps: list[float] = []
+            client = HttpClient(
+                version="0.1.0",
+                contact="mailto:archiv@example.org",
+                clock=lambda: NOW,
+                interval=interval,
+                timeouts=timeouts,
+                sleep=sleeps.append,
+                resolve=resolve,
+                network=web,
+            )
+            stack.callback(store.close)
+            stack.callback(client.close)
+            archive = Archive(tmp_path, store, client, Robots("archive_pipeline"), sleeps)
+            stack.callback(archive.assert_sound)
+            return archive
+
+        yield make
+
+
+@pytest.fixture
+def archive(make_archive: MakeArchive) -> Archive:
+    return make_archive()

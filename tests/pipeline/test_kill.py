@@ -1,0 +1,170 @@
+"""kill -9 at any moment: the next run ends as if nothing had happened."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from warcio.archiveiterator import ArchiveIterator
+
+from archive_pipeline.pipeline import run
+from archive_pipeline.warc import WarcStore
+from archive_pipeline.workspace import open_workspace
+
+SERVER = """
+import sys, time
+from archive_pipeline.sample.server import serve_sample
+with serve_sample() as base:
+    print(base, flush=True)
+    sys.stdin.read()
+"""
+
+SOURCES = """
+[archive]
+title = "Probe"
+request_interval = 0
+
+[[source]]
+id = "kommunen"
+title = "Kommunen"
+fetcher = "feed"
+url = "{base}/feeds/kommunen.xml"
+allow_private = true
+
+[[source]]
+id = "verbaende"
+title = "Verbände"
+fetcher = "feed"
+url = "{base}/feeds/verbaende.atom"
+allow_private = true
+
+[[source]]
+id = "dateien"
+title = "Dateien"
+fetcher = "folder"
+path = "package:sample"
+"""
+
+
+@pytest.fixture(scope="module")
+def base() -> Iterator[str]:
+    """The sample site, served by another process, so that this one can fork."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.stdin.close()
+
+
+def make(folder: Path, base: str) -> Path:
+    folder.mkdir()
+    (folder / "sources.toml").write_text(SOURCES.format(base=base), encoding="utf-8")
+    return folder
+
+
+def run_in_child(folder: Path) -> int:
+    """Start a run in a forked process and return its number."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            workspace = open_workspace(folder)
+            status = run(workspace, workspace.config.sources).exit_code
+        finally:
+            os._exit(status)
+    return child
+
+
+def run_to_the_end(folder: Path) -> float:
+    started = time.monotonic()
+    assert os.waitpid(run_in_child(folder), 0)[1] == 0
+    return time.monotonic() - started
+
+
+def kill_during_run(folder: Path, moment: float) -> bool:
+    """Run and kill after `moment` seconds; whether it was still running then."""
+    child = run_in_child(folder)
+    time.sleep(moment)
+    os.kill(child, signal.SIGKILL)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+def check_warc(folder: Path) -> list[tuple[str, str]]:
+    """Every record of every file is whole; the documents captured, by source and key."""
+    data = folder / "archive"
+    for path in (data / "warc").rglob("*.warc.gz"):
+        with path.open("rb") as stream:
+            for record in ArchiveIterator(stream, check_digests="raise"):
+                record.content_stream().read()
+    store = WarcStore(data, software="test", operator="", clock=lambda: datetime.now(UTC))
+    return sorted(
+        (stored.capture.source_id, stored.capture.key)
+        for stored in store.captures()
+        if stored.capture.kind == "document"
+    )
+
+
+def scenario(tmp_path: Path, base: str, same: Callable[..., Any], kills: int, seed: int) -> None:
+    undisturbed = make(tmp_path / "undisturbed", base)
+    seconds = run_to_the_end(undisturbed)
+    expected = same(undisturbed, times=False)
+    documents = check_warc(undisturbed)
+    assert len(expected["release without time"]) > 60
+    assert len(set(documents)) == len(documents)
+    moments = random.Random(seed)
+    hit = 0
+    for number in range(kills):
+        disturbed = make(tmp_path / f"killed-{number}", base)
+        hit += kill_during_run(disturbed, moments.uniform(0, seconds))
+        if number % 3 == 0:
+            kill_during_run(disturbed, moments.uniform(0, seconds))
+        run_to_the_end(disturbed)
+        assert same(disturbed, times=False) == expected, f"kill {number}"
+        assert check_warc(disturbed) == documents, f"kill {number}"
+    assert hit >= kills * 0.6, "most kills must fall into the run"
+
+
+def test_killed_at_twenty_moments(tmp_path: Path, base: str, same: Callable[..., Any]) -> None:
+    scenario(tmp_path, base, same, kills=20, seed=20261122)
+
+
+@pytest.mark.proof
+def test_killed_at_two_hundred_moments(tmp_path: Path, base: str, same: Callable[..., Any]) -> None:
+    scenario(tmp_path, base, same, kills=200, seed=5)
+
+
+def test_killed_again_and_again(tmp_path: Path, base: str, same: Callable[..., Any]) -> None:
+    """Progress adds up over runs none of which was allowed to finish."""
+    undisturbed = make(tmp_path / "undisturbed", base)
+    seconds = run_to_the_end(undisturbed)
+    disturbed = make(tmp_path / "disturbed", base)
+    for _ in range(8):
+        kill_during_run(disturbed, seconds / 4)
+    run_to_the_end(disturbed)
+    assert same(disturbed, times=False) == same(undisturbed, times=False)
+
+
+def test_torn_tail_is_cut_and_told(tmp_path: Path, base: str, same: Callable[..., Any]) -> None:
+    folder = make(tmp_path / "torn", base)
+    run_to_the_end(folder)
+    expected = same(folder, times=False)
+    warc = max((folder / "archive" / "warc").rglob("*.warc.gz"))
+    whole = warc.stat().st_size
+    with warc.open("ab") as stream:
+        stream.write(b"\x1f\x8b\x08\x00 half a record")
+    run_to_the_end(folder)
+    assert same(folder, times=False) == expected
+    assert warc.read_bytes()[:whole].endswith(warc.read_bytes()[whole - 100 : whole])
+    with open_workspace(folder).reading() as db:
+        events = list(db.query("SELECT outcome, detail FROM event WHERE type = 'recovery'"))
+    assert [event["outcome"] for event in events] == ["warning"]
+    check_warc(folder)
