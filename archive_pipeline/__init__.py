@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         TooLargeError,
         TransientFetchError,
     )
+    from archive_pipeline.fetch.feed import FeedFetcher
     from archive_pipeline.fetch.options import HttpOptions
     from archive_pipeline.hookspecs import API_VERSION, hookimpl
     from archive_pipeline.model import (
@@ -78,6 +79,7 @@ _HOME = {
         "TooLargeError",
         "TransientFetchError",
     ),
+    "fetch.feed": ("FeedFetcher",),
     "fetch.options": ("HttpOptions",),
     "hookspecs": ("API_VERSION", "hookimpl"),
     "model": (
@@ -141,6 +143,7 @@ __all__ = [
     "Exporter",
     "FacetCount",
     "Failure",
+    "FeedFetcher",
     "FetchContext",
     "FetchError",
     "Fetcher",

@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +19,7 @@ from types import ModuleType
 from typing import Literal, TypeVar
 
 from archive_pipeline.clean.profile import SiteProfile
-from archive_pipeline.errors import PluginError, PluginLoadError
+from archive_pipeline.errors import ArchivePipelineError, PluginError, PluginLoadError
 from archive_pipeline.hookspecs import API_VERSION, hookimpl
 from archive_pipeline.protocols import Cleaner
 from archive_pipeline.registry import Registry
@@ -44,6 +45,7 @@ BUILTIN = "builtin"
 
 ENTRY_POINTS = "archive_pipeline"
 RULES = "rules.toml"
+_BESIDES = {"__pycache__", "conftest.py", "fixtures", "tests"}
 SITE_PROFILE_ORDER = 100
 """The cleaners' slot for site profiles."""
 
@@ -65,8 +67,19 @@ def attempt(action: Callable[[], T]) -> T:
         return action()
     except PluginError:
         raise
+    except ArchivePipelineError as error:
+        raise PluginLoadError(error.message, hint=error.hint) from error
     except (Exception, SystemExit) as error:  # somebody else's code may raise anything
-        raise PluginLoadError(f"{type(error).__name__}: {error}") from error
+        raise PluginLoadError(f"{type(error).__name__}: {error}{_place(error)}") from error
+
+
+def _place(error: BaseException) -> str:
+    """The last line of the plugin's code that was running, as `` (file.py:12)``; empty when none was."""
+    own = str(Path(__file__).parent)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith((own, "<")):
+            return f" ({Path(frame.filename).name}:{frame.lineno})"
+    return ""
 
 
 def built_in(module: str) -> Candidate:
@@ -116,14 +129,17 @@ def from_path(path: Path) -> Candidate:
 
 
 def digest(path: Path) -> str:
-    """A hash over a plugin's files (names and contents); the same wherever the plugin lies."""
-    folder = path.parent if path.name in ("__init__.py", RULES) else None
-    files = [path] if folder is None else sorted(file for file in folder.rglob("*") if file.is_file())
+    """A hash over a plugin's files (names and contents) but for its tests and documentation, which an installed copy
+    may lack; the same wherever the plugin lies."""
+    folder = path.parent
+    package = path.name in ("__init__.py", RULES)
+    files = [path] if not package else sorted(file for file in folder.rglob("*") if file.is_file())
     total = hashlib.sha256()
     for file in files:
-        if "__pycache__" not in file.parts:
-            name = file.name if folder is None else file.relative_to(folder).as_posix()
-            total.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+        parts = file.relative_to(folder).parts
+        if not any(part in _BESIDES or part.startswith((".", "test_")) for part in parts) and file.suffix != ".md":
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            total.update(f"{'/'.join(parts)}\0{content}\n".encode())
     return total.hexdigest()
 
 
@@ -135,13 +151,13 @@ def _drop_in(path: Path) -> Candidate | None:
         name, file = path.name, path / "__init__.py"
         load = partial(_import_file, file)
     elif (path / RULES).is_file():
-        name, file, load = path.name, path / RULES, partial(_SiteRules, path)
+        name, file, load = path.name, path / RULES, partial(_ProfilePlugin, path)
     else:
         return None
     return Candidate(name=name, origin="folder", path=file, version=None, load=load)
 
 
-class _SiteRules:
+class _ProfilePlugin:
     """A plugin without Python: its rules.toml is a site profile."""
 
     archive_pipeline_api = API_VERSION

@@ -58,6 +58,9 @@ _REGISTRATION = (
 )
 """Hooks that collect, in two rounds over all plugins: classifiers need everybody's vocabularies."""
 
+_OBSERVED = ("prepare_connection", "run_started", "release_archived", "document_failed", "run_finished")
+"""Hooks that tell; nobody looks at what they return."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -189,10 +192,9 @@ class PluginManager:
                 if (plugin, hook) not in self._silenced:
                     self._silenced.add((plugin, hook))
                     self.warnings.append(f'Plugin "{plugin}": {hook}: {error.message}')
-                    _log.warning(self.warnings[-1], exc_info=error.__cause__)
+                    _log.warning(self.warnings[-1])
+                    _log.debug("Plugin %s", plugin, exc_info=error)
 
-
-_OBSERVED = ("prepare_connection", "run_started", "release_archived", "document_failed", "run_finished")
 
 _Caller = Callable[..., object]
 
@@ -285,7 +287,7 @@ class _Loader:
         )
 
     def _register(self, record: PluginRecord, plugin: object) -> PluginRecord:
-        api_version = API_VERSION if record.origin == "built-in" else check_identity(plugin)
+        api_version = API_VERSION if record.origin == "built-in" else attempt(partial(check_identity, plugin))
         attempt(partial(check_hooks, self._hooks, plugin))
         attempt(partial(self._hooks.register, plugin, name=record.name))
         try:
@@ -294,7 +296,7 @@ class _Loader:
             raise PluginContractError(f"unbekannter Hook {unknown_hooks(self._hooks, plugin)}") from None
         return replace(
             record,
-            version=record.version or getattr(plugin, "__version__", None),
+            version=record.version or _stated_version(plugin),
             api_version=api_version,
             hooks=hook_names(self._hooks, plugin),
         )
@@ -335,6 +337,12 @@ class _Loader:
         if self._hooks.has_plugin(name):
             self._hooks.unregister(name=name)
         self._records[name] = replace(record, status="quarantined", error=error.message)
+        _log.debug("Plugin %s", name, exc_info=error)
+
+
+def _stated_version(plugin: object) -> str | None:
+    version = getattr(plugin, "__version__", None)
+    return version if isinstance(version, str) else None
 
 
 def _is_same(record: PluginRecord, other: PluginRecord) -> bool:

@@ -14,6 +14,8 @@ from archive_pipeline.model import Article, Axis, Evidence, Person, Quote, Relea
 __all__ = [
     "changes_since",
     "find_release",
+    "found_label",
+    "found_values",
     "iterate_releases",
     "last_seq",
     "load_release",
@@ -178,3 +180,15 @@ def iterate_releases(db: Database, *, batch: int = 500) -> Iterator[Release]:
     while changes := changes_since(db, seq, batch):
         yield from load_releases(db, [release_id for _, release_id in changes])
         seq = changes[-1][0]
+
+
+def found_label(db: Database, axis: Axis, value: str) -> str | None:
+    """The name under which a value was tagged last, or None."""
+    rows = db.query("SELECT label FROM tag WHERE axis = ? AND value = ? ORDER BY id DESC LIMIT 1", [axis, value])
+    return next((row["label"] for row in rows), None)
+
+
+def found_values(db: Database, axis: Axis, label: str) -> tuple[str, ...]:
+    """The values that were tagged under a name; case is ignored in ASCII letters."""
+    rows = db.query("SELECT DISTINCT value FROM tag WHERE axis = ? AND label LIKE ? ORDER BY value", [axis, label])
+    return tuple(row["value"] for row in rows)

@@ -146,7 +146,5 @@ def last_run(db: Database) -> RunRow | None:
 
 def failures(db: Database, run_id: str) -> list[Failure]:
     """Everything that failed in a run, in order."""
-    rows = db.query(
-        "SELECT source_id, key, stage, reason, plugin FROM failure WHERE run_id = ? ORDER BY id", [run_id]
-    )
+    rows = db.query("SELECT source_id, key, stage, reason, plugin FROM failure WHERE run_id = ? ORDER BY id", [run_id])
     return [Failure(**row) for row in rows]

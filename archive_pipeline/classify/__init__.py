@@ -9,6 +9,7 @@ from archive_pipeline.classify.district import DistrictClassifier
 from archive_pipeline.classify.names import LexiconSource
 from archive_pipeline.classify.organisation import OrganisationClassifier
 from archive_pipeline.classify.party import PartyClassifier
+from archive_pipeline.classify.topic import TopicClassifier
 from archive_pipeline.classify.vocabulary import builtin_vocabularies
 from archive_pipeline.model import Vocabulary
 from archive_pipeline.protocols import Classifier
@@ -28,4 +29,5 @@ def classifiers(vocabularies: Sequence[Vocabulary]) -> tuple[tuple[str, Classifi
         ("district", DistrictClassifier(lexicon)),
         ("party", PartyClassifier(lexicon)),
         ("organisation", OrganisationClassifier(lexicon)),
+        ("topic", TopicClassifier(lexicon)),
     )

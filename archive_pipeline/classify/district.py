@@ -118,7 +118,7 @@ def _undecided(found: Sequence[Mention]) -> dict[str, _Candidate]:
     """Candidates for review: names that several districts share and nothing decides."""
     candidates: dict[str, _Candidate] = {}
     for mention in found:
-        if len(mention.options) == 2 and mention.points >= 1:
+        if len(mention.options) == 2 and mention.points >= 1 and (mention.explicit or mention.twins):
             for key in mention.options:
                 candidate = candidates.setdefault(key, _Candidate())
                 candidate.points += 0.5

@@ -4,7 +4,7 @@ A municipality rolls up to its district by the first five digits of its key.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -104,11 +104,25 @@ class Gazetteer:
     plates: Mapping[str, str]
     host_names: Mapping[str, frozenset[str]]
     postal_codes: Mapping[str, frozenset[str]]
+    towns: Mapping[str, tuple[str, ...]]
 
     def label(self, ags: str) -> str:
         """The district's name for people; the key itself where it is unknown."""
         district = self.districts.get(ags)
         return district.label if district else ags
+
+    def town_named(self, ags: str, stem: str) -> str | None:
+        """The town of a district whose name begins like the stem of an adjective form ("Hürth" for "Hürther")."""
+        names = self.towns.get(ags, ())
+        near = [name for name in names if name.startswith(stem) or stem.startswith(name)]
+        return min(near, key=len) if near else None
+
+
+def _by_district(municipalities: Iterable[Municipality]) -> dict[str, tuple[str, ...]]:
+    names: dict[str, list[str]] = {}
+    for municipality in municipalities:
+        names.setdefault(municipality.district, []).append(municipality.name.split(" (")[0].split(",")[0])
+    return {district: tuple(found) for district, found in names.items()}
 
 
 def fold_host(name: str) -> str:
@@ -194,6 +208,7 @@ def builtin_gazetteer() -> Gazetteer:
         plates={row["host_token"]: row["ags5"] for row in read_table("kfz")},
         host_names={name: frozenset(keys) for name, keys in _host_names(districts, municipalities).items()},
         postal_codes={code: frozenset(keys) for code, keys in postal_codes.items()},
+        towns=_by_district(municipalities.values()),
     )
 
 

@@ -5,7 +5,8 @@ as a host token 46 / 50, municipality name that exists once 21 / 25, number plat
 """
 
 import re
-from urllib.parse import urlsplit
+from itertools import pairwise
+from urllib.parse import unquote, urlsplit
 
 from archive_pipeline.classify.gazetteer import Gazetteer, fold_host
 
@@ -30,6 +31,10 @@ _BODY_TOKENS = frozenset(_PARTY_TOKENS) | frozenset(
      "fraktion", "ortsverein", "ksb", "kreissportbund", "feuerwehr", "kfv", "lebenshilfe", "nabu", "bund"}
 )  # fmt: skip
 """A number plate counts only beside one of these."""
+
+_LARGER_BODIES = frozenset({"erzbistum", "bistum", "uni", "universitaet", "hwk", "ihk", "bezirksregierung", "messe", "flughafen",
+                            "regierungspraesidium", "rp", "handwerkskammer", "kirchenkreis", "dekanat"})  # fmt: skip
+"""Bodies whose area is not that of the town they are called by."""
 
 _KREIS_PREFIX = re.compile(r"^(?:kreis|landkreis|lk|lra|landratsamt)$")
 _COMPOUND = re.compile(
@@ -80,6 +85,8 @@ def district_of_host(url: str | None, gazetteer: Gazetteer) -> str | None:
         known = gazetteer.domains.get(".".join(parts[start:]))
         if known:
             return known
+    if _LARGER_BODIES & set(tokens):
+        return None
     named = _named(tokens, gazetteer)
     if named:
         return named
@@ -87,13 +94,23 @@ def district_of_host(url: str | None, gazetteer: Gazetteer) -> str | None:
         plates = {gazetteer.plates[token] for token in tokens if token in gazetteer.plates}
         if len(plates) == 1:
             return plates.pop()
+    return _of_path(url, gazetteer) if party_of_host(url) else None
+
+
+def _of_path(url: str, gazetteer: Gazetteer) -> str | None:
+    """On a party's portal, the branch that the first parts of the path name: `die-partei.net/luebeck/`."""
+    for part in re.split(r"[/:]", urlsplit(url).path)[1:4]:
+        keys = gazetteer.host_names.get(fold_host(unquote(part)), frozenset()) if len(part) >= _MIN_NAME else frozenset()
+        cities = {key for key in keys if gazetteer.districts[key].is_city}
+        if len(keys) == 1 or len(cities) == 1:
+            return next(iter(cities or keys))
     return None
 
 
 def party_of_host(url: str | None) -> str | None:
-    """The party whose name stands in the host, or None; for party portals their path is read too."""
+    """The party whose name stands in the host, or None."""
     tokens = host_tokens(url)
-    joined = (f"{first}-{second}" for first, second in zip(tokens, tokens[1:], strict=False))
+    joined = (f"{first}-{second}" for first, second in pairwise(tokens))
     for token in (*joined, *tokens):
         party = _PARTY_TOKENS.get(token)
         if party:

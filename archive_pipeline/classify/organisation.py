@@ -17,8 +17,10 @@ from archive_pipeline.model import Article, Axis, Evidence, Finding, Role, Sourc
 
 __all__ = ["OrganisationClassifier"]
 
-_ACTING_POINTS = 2.0
+_ACTING_POINTS = 2.2
 _MAX_TAGS = 12
+_PLACE_LIKE = 0.35
+"""Bodies below this weight (a Kreis, a parliament) stand in title and lead as places, not as actors."""
 _ACTION = re.compile(
     r"^(?:sagt|sagte|erklärt|erklärte|teilt|teilte|betont|betonte|fordert|forderte|kritisiert|warnt|begrüßt|informiert|"
     r"informierte|lädt|lud|startet|startete|stellt|stellte|bietet|organisiert|organisierte|veranstaltet|veranstaltete|"
@@ -39,7 +41,6 @@ class _Candidate:
     key: str
     label: str
     base: str
-    specific: bool
     points: float = 0.0
     count: int = 0
     evidence: list[tuple[float, Evidence]] = field(default_factory=list)
@@ -49,7 +50,9 @@ def _mention_points(body: Body) -> float:
     """What one mention says about acting: position, verbs, a speaker's office, introduction."""
     passage, grid = body.passage, body.passage.grid
     points = 0.0
-    if passage.field == "title":
+    if body.weight < _PLACE_LIKE:
+        pass
+    elif passage.field == "title":
         points += 1.25
     elif body.first < passage.lead:
         points += 0.9
@@ -59,7 +62,7 @@ def _mention_points(body: Body) -> float:
         points += 0.5
     if any(_SPEAKER_ROLE.match(token) for token in (*after[:1], *before)):
         points += 0.6
-    if body.expansion:
+    if body.acronym:
         points += 0.6
     if body.legal_form:
         points += 0.4
@@ -68,40 +71,81 @@ def _mention_points(body: Body) -> float:
     return points
 
 
+def _specific_keys(bodies: Sequence[Body]) -> dict[str, str]:
+    """For every specific key the one it is merged into: "DRK Heinsberg" into "DRK-Kreisverband Heinsberg"."""
+    merged: dict[str, str] = {}
+    specific = sorted({(body.base, body.label, body.key) for body in bodies if body.specific}, key=lambda b: -len(b[1]))
+    for base, label, key in specific:
+        words = set(re.findall(r"\w+", label)) - _FILLERS
+        wider = next(
+            (
+                other_key
+                for other_base, other, other_key in specific
+                if other_base == base and other_key != key and _last_word(other) == _last_word(label) and " " in label
+                and len(set(re.findall(r"\w+", other)) & words) < len(words) + 1 and "-" in other and "-" not in label
+            ),
+            key,
+        )
+        merged[key] = wider
+    return merged
+
+
+_FILLERS = frozenset({"der", "des", "und", "für"})
+
+
+def _last_word(label: str) -> str:
+    return label.rsplit(" ", 1)[-1]
+
+
 def _collect(reading: Reading) -> dict[str, _Candidate]:
     bodies = find_bodies(reading)
-    district = leading_district(reading)
+    merged = _specific_keys(bodies)
+    labels = {body.key: body.label for body in bodies}
     specific_of: dict[str, set[str]] = {}
     for body in bodies:
         if body.specific:
-            specific_of.setdefault(body.base, set()).add(body.key)
+            specific_of.setdefault(body.base, set()).add(merged[body.key])
+    district = leading_district(reading)
     candidates: dict[str, _Candidate] = {}
+    acronyms: dict[str, str] = {}
     for body in bodies:
-        key, label = _place_bound(reading, body, specific_of.get(body.base, set()), district)
+        key = merged[body.key] if body.specific else _place_bound(reading, body, specific_of.get(body.base), district)
+        entry = reading.lexicon.organisations.get(key)
         candidate = candidates.setdefault(
-            key, _Candidate(key=key, label=label or body.label, base=body.base, specific=body.specific)
+            key, _Candidate(key=key, label=entry.label if entry else labels.get(key, body.label), base=body.base)
         )
         points = _mention_points(body) if body.first < body.passage.body_end else 0.2
         candidate.count += 1
         candidate.points = max(candidate.points, points + body.weight)
         candidate.evidence.append((points, body.passage.evidence(body.first, body.last)))
+        if body.acronym:
+            acronyms[body.acronym] = key
+    _count_acronyms(reading, acronyms, candidates)
     for candidate in candidates.values():
-        candidate.points += 0.4 * min(candidate.count - 1, 3)
+        candidate.points += (0.4 if candidate.points >= 1 else 0.1) * min(candidate.count - 1, 3)
+        candidate.label = candidate.label.removesuffix(" (Typ)")
     return candidates
 
 
-def _place_bound(reading: Reading, body: Body, specific: set[str], district: str | None) -> tuple[str, str | None]:
+def _count_acronyms(reading: Reading, acronyms: dict[str, str], candidates: dict[str, _Candidate]) -> None:
+    """An abbreviation that the text introduces names its body wherever it stands."""
+    for passage in reading.passages:
+        for i, token in enumerate(passage.grid.tokens if acronyms else ()):
+            key = acronyms.get(token)
+            if key is not None:
+                candidate = candidates[key]
+                evidence = passage.evidence(i, i)
+                if all(evidence != known for _, known in candidate.evidence):
+                    candidate.count += 1
+                    candidate.evidence.append((0.05, evidence))
+
+
+def _place_bound(reading: Reading, body: Body, specific: set[str] | None, district: str | None) -> str:
     """A type without a place means the one named elsewhere in the text, or the one of the release's district."""
-    if body.specific:
-        return body.key, None
-    if len(specific) == 1:
-        key = next(iter(specific))
-        entry = reading.lexicon.organisations.get(key)
-        return key, entry.label if entry else None
+    if specific and len(specific) == 1:
+        return next(iter(specific))
     local = f"{body.base}-{district}" if district else ""
-    if local in reading.lexicon.organisations:
-        return local, reading.lexicon.organisations[local].label
-    return body.key, None
+    return local if local in reading.lexicon.organisations else body.key
 
 
 def _own(reading: Reading, candidates: dict[str, _Candidate]) -> _Candidate | None:
@@ -112,7 +156,7 @@ def _own(reading: Reading, candidates: dict[str, _Candidate]) -> _Candidate | No
     entry = reading.lexicon.organisations.get(name)
     label = entry.label if entry else name
     key = entry.value if entry else slug(name)
-    own = candidates.pop(key, None) or _Candidate(key=key, label=label, base=key, specific=True)
+    own = candidates.pop(key, None) or _Candidate(key=key, label=label, base=key)
     own.label = label
     words = {word.lower() for word in re.findall(r"\w{4,}", label)}
     for other in [c for c in candidates.values() if _same_name(c.label, words)]:

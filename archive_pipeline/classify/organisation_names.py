@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from archive_pipeline.classify.gazetteer import PlaceName
-from archive_pipeline.classify.matcher import HYPHEN, PARAGRAPH, SPACE, Grid
-from archive_pipeline.classify.names import EntryName
+from archive_pipeline.classify.matcher import HYPHEN, PARAGRAPH, SPACE, Grid, Match
+from archive_pipeline.classify.names import EntryName, Name
 from archive_pipeline.classify.reading import Passage, Reading
 from archive_pipeline.classify.vocabulary import read_table
 from archive_pipeline.model import Axis
@@ -40,7 +40,19 @@ _FUNCTION = re.compile(
     r"Sprecher(?:in)?|Vorstand|Präsident(?:in)?|Kreisgeschäftsführer(?:in)?|Landesvorsitzende[rn]?|Chef(?:in)?|"
     r"Ehrenamtliche[rn]?|Pressesprecher(?:in)?|Kreisvorsitzende[rn]?)$"
 )
+_STATES = frozenset({"Bayern", "Hessen", "Thüringen", "Saarland", "Sachsen", "Brandenburg", "Niedersachsen", "NRW",
+                     "Westfalen", "Rheinland", "Deutschland", "Berlin", "Hamburg", "Bremen"})  # fmt: skip
+_STATE_STARTS = {"Nordrhein": "Westfalen", "Rheinland": "Pfalz", "Baden": "Württemberg", "Sachsen": "Anhalt",
+                 "Schleswig": "Holstein", "Mecklenburg": "Vorpommern", "Westfalen": "Lippe"}  # fmt: skip
+_PLACE_KINDS = frozenset({"full", "bare", "municipality"})
 _FOR = frozenset({"für", "der", "des", "zur", "gegen", "zum", "von"})
+_ARTICLES = frozenset({"der", "die", "das", "dem", "den", "des", "im", "beim", "vom", "zum", "zur", "ein", "eine"})
+_CLUB_WORDS = frozenset({"für", "der", "und", "am", "im", "in", "for", "zur"})
+_FIRM_WORDS = frozenset({"und", "für"})
+_CHAMBER = re.compile(
+    r"^\s(im|in der|in|des|der)\s((?:\w+er |\w+en )?(?:Stadtrat|Kreistag|Rat der Stadt|Gemeinderat|Landtag|Bundestag|"
+    r"Stadtverordnetenversammlung|Bürgerschaft|Abgeordnetenhaus|Rat|Regionalversammlung|Bezirkstag)(?:e?s)?)\b"
+)
 _CASE_ENDINGS = {"m": "r", "n": "s", "f": "", "p": ""}
 
 
@@ -57,7 +69,7 @@ class Body:
     base: str
     specific: bool
     weight: float
-    expansion: bool = False
+    acronym: str | None = None
     legal_form: bool = False
 
 
@@ -102,6 +114,11 @@ def _head_of(token: str) -> tuple[_Head, str] | None:
     return None
 
 
+def _join(parts: list[str]) -> str:
+    """Words joined by spaces, without one after a hyphen."""
+    return " ".join(parts).replace("- ", "-")
+
+
 class _Finder:
     """Finds the bodies of one passage."""
 
@@ -111,8 +128,20 @@ class _Finder:
         self.grid: Grid = passage.grid
         self.places: dict[int, int] = {}
         for match in passage.matches:
-            if any(isinstance(name, PlaceName) and name.kind != "adjective" for name in match.names):
+            if self._is_place(match):
                 self.places[match.first] = match.last
+        for i, token in enumerate(self.grid.tokens):
+            if token in _STATES:
+                self.places[i] = i
+            elif token in _STATE_STARTS and self.grid.gaps[i + 1 : i + 2] == (HYPHEN,):
+                if self.grid.tokens[i + 1] == _STATE_STARTS[token]:
+                    self.places[i] = i + 1
+
+    def _is_place(self, match: Match[Name]) -> bool:
+        """Whether a match can be the place in a body's name: no locality, no common word."""
+        if self.reading.lexicon.gazetteer.risks.get(self.grid.span(match.first, match.last)) == "high":
+            return False
+        return any(isinstance(name, PlaceName) and name.kind in _PLACE_KINDS for name in match.names)
 
     def find(self) -> Iterator[Body]:
         """Bodies of the vocabulary first, then those built from parts where none of the vocabulary stands."""
@@ -139,8 +168,14 @@ class _Finder:
     def _from_vocabulary(self) -> Iterator[Body]:
         for match in self.passage.matches:
             for name in match.names:
-                if isinstance(name, EntryName) and name.axis is Axis.ORGANISATION and not name.weak:
-                    yield self._known(name, match.first, match.last)
+                if isinstance(name, EntryName) and not name.weak:
+                    body = (
+                        self._known(name, match.first, match.last)
+                        if name.axis is Axis.ORGANISATION
+                        else self._party_branch(name, match.first, match.last)
+                    )
+                    if body:
+                        yield body
                     break
 
     def _known(self, name: EntryName, first: int, last: int) -> Body:
@@ -149,12 +184,13 @@ class _Finder:
         unit = self._unit_after(last)
         end = self._place_end(unit or last)
         acronym = surface if _ACRONYM.match(surface) else entry.label.split(" (")[0]
-        weight = _TYPE_WEIGHTS.get(entry.kind or "", 1.0)
+        weight = 0.1 if entry.label in _VENUES else _TYPE_WEIGHTS.get(entry.kind or "", 1.0)
         if unit is not None and end is not None:
             unit_name = _head_of(self.grid.tokens[unit])
             label = f"{acronym}-{unit_name[1] if unit_name else self.grid.tokens[unit]} {self._place_text(unit, end)}"
             return self._body(first, end, label, entry.value, specific=True, weight=max(weight, 1.0))
-        if end is not None and entry.kind not in ("federal_body", "parliament", "government") and not entry.district:
+        local_body = entry.kind not in ("federal_body", "parliament", "government") and not entry.district
+        if end is not None and local_body and not self._is_state(end):
             label = f"{entry.label.split(' (')[0]} {self._place_text(last, end)}"
             local = self._local_entry(entry.value, end)
             if local:
@@ -170,7 +206,19 @@ class _Finder:
             base=base,
             specific=bool(entry.district),
             weight=weight,
+            acronym=self._acronym_after(last),
         )
+
+    def _party_branch(self, name: EntryName, first: int, last: int) -> Body | None:
+        """A party's branch named by its place: "FDP Heinsberg", "Piratenpartei Mecklenburg-Vorpommern"."""
+        end = self.places.get(last + 1)
+        if end is None or self.grid.gaps[last + 1] != SPACE or end == last:
+            return None
+        label = f"{self.grid.span(first, last)} {self._place_text(last, end)}"
+        return self._body(first, end, label, name.value, specific=True, weight=1.0)
+
+    def _is_state(self, end: int) -> bool:
+        return self.grid.tokens[end] in _STATES or self.grid.tokens[end] in _STATE_STARTS.values()
 
     def _local_entry(self, base: str, place_end: int) -> str | None:
         """The vocabulary's own record of a type at a place: "Kommunales Integrationszentrum Kreis Lippe"."""
@@ -196,8 +244,12 @@ class _Finder:
         first, left = self._left(i, head, taken)
         if first < i and not left:
             return None
-        name = " ".join([*left[:-1], left[-1] + nominative if left[-1].endswith("-") else f"{left[-1]} {nominative}"]) if left else nominative
+        name = _join([*left, nominative])
         last, right = self._right(i, head)
+        town = self._town_of(first) if left else None
+        if town and "place" in head.takes:
+            if not right:
+                name, right = _join([*left[1:], nominative]), town
         if not right and not self._stands_alone(i, head, left, nominative):
             return None
         label = f"{name} {right}".strip() if right else name
@@ -228,6 +280,19 @@ class _Finder:
             first -= 1
         return first, joined
 
+    def _town_of(self, i: int) -> str | None:
+        """The town an adjective form names: "Hürther" is Hürth."""
+        gazetteer = self.reading.lexicon.gazetteer
+        for match in self.passage.matches:
+            if match.first == i == match.last:
+                stem = self.grid.tokens[i].removesuffix("er")
+                for name in match.names:
+                    if isinstance(name, PlaceName) and name.kind == "adjective":
+                        town = gazetteer.town_named(name.district, stem)
+                        if town:
+                            return town
+        return None
+
     def _is_place_adjective(self, i: int) -> bool:
         return any(
             match.first == i and any(isinstance(name, PlaceName) and name.kind == "adjective" for name in match.names)
@@ -254,7 +319,13 @@ class _Finder:
             if last > i:
                 return last, f"„{re.sub(r',? e[.] ?V[.]?$', '', quoted[1]).strip()}“"
         last, words = i, []
-        if "for" in head.takes and i + 2 < len(grid) and grid.gaps[i + 1] == SPACE and grid.tokens[i + 1] in _FOR:
+        chamber = _CHAMBER.match(rest) if head.head == "fraktion" else None
+        if chamber:
+            end = grid.ends[i] + chamber.end()
+            while last + 1 < len(grid) and grid.ends[last + 1] <= end:
+                last += 1
+            words.append(" ".join(chamber.group().split()))
+        elif "for" in head.takes and i + 2 < len(grid) and grid.gaps[i + 1] == SPACE and grid.tokens[i + 1] in _FOR:
             end = self._complement_end(i + 2)
             if end is not None:
                 last = end
@@ -289,7 +360,8 @@ class _Finder:
                 break
             if token[0].isupper():
                 if end is not None and gap == SPACE and grid.tokens[j - 1][0].isupper():
-                    break
+                    if not _ADJECTIVE.match(grid.tokens[j - 1]):
+                        break
                 end = j
             elif token in ("und", "sowie"):
                 if not self._noun_follows(j):
@@ -362,8 +434,9 @@ class _Finder:
                 continue
             if not _LEGAL_FORM.match(grid.text[grid.ends[i] : grid.ends[i] + 8]):
                 continue
+            club = "V" in grid.text[grid.ends[i] : grid.ends[i] + 8]
             first = i
-            while first and i - first < 7 and first - 1 not in taken and self._joins(first):
+            while first and i - first < 7 and first - 1 not in taken and self._joins(first, club):
                 first -= 1
             while first < i and not grid.tokens[first][0].isupper():
                 first += 1
@@ -372,13 +445,16 @@ class _Finder:
                 taken.update(range(first, i + 1))
                 yield self._body(first, i, label, slug(label), specific=True, weight=1.25, legal_form=True)
 
-    def _joins(self, first: int) -> bool:
+    def _joins(self, first: int, club: bool) -> bool:
+        """Whether the token before `first` belongs to the same name; clubs have articles in their names, firms don't."""
         grid = self.grid
         gap = grid.text[grid.ends[first - 1] : grid.starts[first]]
         if gap not in (" ", "-", "\n", " - ", " & "):
             return False
         token = grid.tokens[first - 1]
-        return token[0].isupper() or (token in ("für", "der", "und", "des", "im", "am", "in", "for", "von", "zur") and first > 1)
+        if token[0].isupper():
+            return token.lower() not in _ARTICLES
+        return first > 1 and token in (_CLUB_WORDS if club else _FIRM_WORDS) and grid.tokens[first - 2][0].isupper()
 
     def _from_expansion(self, taken: set[int]) -> Iterator[Body]:
         """"Kristallisationspunkt … (KÜRZEL)": a body where the text treats the abbreviation like one."""
@@ -391,7 +467,11 @@ class _Finder:
             if first is None or not self._acts_like_body(found[1], i + 1):
                 continue
             label = f"{' '.join(grid.span(first, i).split())} ({found[1]})"
-            yield self._body(first, i, label, slug(label), specific=True, weight=1.25, expansion=True)
+            yield self._body(first, i, label, slug(label), specific=True, weight=1.25)
+
+    def _acronym_after(self, last: int) -> str | None:
+        found = _PAREN_ACRONYM.match(self.grid.text[self.grid.ends[last] : self.grid.ends[last] + 16])
+        return found[1] if found else None
 
     def _long_form(self, last: int, acronym: str) -> int | None:
         """The first token of the words an acronym abbreviates, by their letters in order."""
@@ -429,7 +509,7 @@ class _Finder:
 
     def _body(
         self, first: int, last: int, label: str, base: str, *, specific: bool, weight: float,
-        expansion: bool = False, legal_form: bool = False,
+        legal_form: bool = False,
     ) -> Body:  # fmt: skip
         label = label[:_MAX_LABEL].strip()
         known = self.reading.lexicon.organisations.get(slug(label))
@@ -442,14 +522,15 @@ class _Finder:
             base=base,
             specific=specific,
             weight=weight,
-            expansion=expansion,
+            acronym=self._acronym_after(last),
             legal_form=legal_form,
         )
 
 
+_VENUES = frozenset({"Bundesregierung", "Deutscher Bundestag", "Bundesrat", "Bundeskanzleramt", "Bundespräsident"})
 _TYPE_WEIGHTS = {
     "parliament": 0.1, "government": 0.1, "church": 0.4, "district_administration": 0.3, "city_administration": 0.2,
-    "welfare_umbrella": 0.3, "education": 0.6, "federal_body": 0.75, "ki": 1.25, "ki_local": 1.25,
+    "welfare_umbrella": 0.3, "education": 0.6, "federal_body": 0.9, "ki": 1.25, "ki_local": 1.25,
 }  # fmt: skip
 """How surely a body of this type acts where it is named: a Kreis is mostly the place, a parliament the venue."""
 

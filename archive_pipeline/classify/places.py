@@ -82,6 +82,7 @@ class Mention:
     points: float
     firm: bool
     explicit: bool
+    twins: bool = False
 
 
 def _person_names(reading: Reading) -> frozenset[str]:
@@ -271,6 +272,7 @@ class _Reader:
             points=points,
             firm=firm and len(options) == 1,
             explicit=explicit,
+            twins=len(options) == 2 and self.gazetteer.cities_with_rural_twin.get(options[0]) == options[1],
         )
 
     def _before(self, grid: Grid, first: int) -> tuple[str, int]:

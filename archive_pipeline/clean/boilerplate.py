@@ -7,72 +7,111 @@ of menus, share bars, print links. Rules take whole lines only, and short ones o
 import re
 from dataclasses import replace
 
-from archive_pipeline.clean.spans import Line, cut_lines, lines, plain
+from archive_pipeline.clean.spans import Line, cut_lines, lines, plain, terms
 from archive_pipeline.model import Article, Source
 from archive_pipeline.protocols import Page
 
 __all__ = ["Boilerplate", "Headlines", "is_furniture", "is_sentence"]
 
-_FURNITURE = frozenset(
-    # navigation
-    "index|inhalt|inhaltsverzeichnis|menü|menu|navigation|hauptmenü|hauptnavigation|startseite|home|suche|suchen|sitemap|seite"
-    "|go up|nach oben|zum seitenanfang|seitenanfang|zurück|zurück zur übersicht|zur übersicht|übersicht|zurück zur startseite"
-    "|zurück zur liste|weiter|vorherige|nächste|vorheriger beitrag|nächster beitrag|vorheriger artikel|nächster artikel|top|up"
-    "|sie befinden sich hier|sie sind hier|direkt zum inhalt|zum inhalt springen|zum inhalt|zur navigation|skip to content|logo"
-    "|archiv|aktuelles|presse|news|kontrast|a a a|a a a a|schriftgröße|leichte sprache|gebärdensprache|sprache wechseln|login"
-    "|anmelden|abmelden|impressum|datenschutz|datenschutzerklärung|impressum datenschutz|kontakt impressum|barrierefreiheit"
-    # sharing and printing
-    "|social media|soziale medien|teilen|seite teilen|artikel teilen|beitrag teilen|diesen artikel teilen|diesen beitrag teilen"
-    "|jetzt teilen|auf facebook teilen|auf twitter teilen|auf x teilen|auf whatsapp teilen|per e mail teilen|per mail teilen"
-    "|share|tweet|twittern|twitter|facebook|instagram|whatsapp|linkedin|xing|telegram|pinterest|e mail|mail|link kopieren"
-    "|drucken|seite drucken|artikel drucken|druckversion|druckansicht|als pdf speichern|pdf|download|downloads|vorlesen|anhören"
-    "|merken|artikel merken|empfehlen|weiterempfehlen|folgen sie uns|folgen|gefällt mir|newsletter|newsletter abonnieren"
-    "|rss|rss feed|abonnieren|feedback|bewerten"
-    # rest
-    "|anzeige|werbung|weiterlesen|mehr lesen|mehr|mehr erfahren|weitere informationen anzeigen|alle anzeigen|schließen"
-    "|bild vergrößern|bild in originalgröße|galerie|bildergalerie|vollbild|video|audio|kommentare|kommentieren|kommentar schreiben"
-    "|keine kommentare|kommentare deaktiviert|cookie einstellungen|akzeptieren|alle akzeptieren|ablehnen|tags|schlagwörter|kategorien"
-    "|kategorie|allgemein|uncategorized|pressemitteilung|pressemeldung|presseinformation|medienmitteilung|pressemitteilungen".split(
-        "|"
-    )
+_FURNITURE = terms(
+    """index|inhalt|inhaltsverzeichnis|menü|menu|navigation|hauptmenü|hauptnavigation|startseite|home|suche
+    |suchen|sitemap|seite|go up|nach oben|zum seitenanfang|seitenanfang|zurück|zurück zur übersicht
+    |zur übersicht|übersicht|zurück zur startseite|zurück zur liste|weiter|vorherige|nächste
+    |vorheriger beitrag|nächster beitrag|vorheriger artikel|nächster artikel|top|up|sie befinden sich hier
+    |sie sind hier|direkt zum inhalt|zum inhalt springen|zum inhalt|zur navigation|skip to content|logo
+    |archiv|aktuelles|presse|news|kontrast|a a a|a a a a|schriftgröße|leichte sprache|gebärdensprache
+    |sprache wechseln|login|anmelden|abmelden|impressum|datenschutz|datenschutzerklärung
+    |impressum datenschutz|kontakt impressum|barrierefreiheit|social media|soziale medien|teilen
+    |seite teilen|artikel teilen|beitrag teilen|diesen artikel teilen|diesen beitrag teilen|jetzt teilen
+    |auf facebook teilen|auf twitter teilen|auf x teilen|auf whatsapp teilen|per e mail teilen
+    |per mail teilen|share|tweet|twittern|twitter|facebook|instagram|whatsapp|linkedin|xing|telegram
+    |pinterest|e mail|mail|link kopieren|drucken|seite drucken|artikel drucken|druckversion|druckansicht
+    |als pdf speichern|pdf|download|downloads|vorlesen|anhören|merken|artikel merken|empfehlen
+    |weiterempfehlen|folgen sie uns|folgen|gefällt mir|newsletter|newsletter abonnieren|rss|rss feed
+    |abonnieren|feedback|bewerten|anzeige|werbung|weiterlesen|mehr lesen|mehr|mehr erfahren
+    |weitere informationen anzeigen|alle anzeigen|schließen|bild vergrößern|bild in originalgröße|galerie
+    |bildergalerie|vollbild|video|audio|kommentare|kommentieren|kommentar schreiben|keine kommentare
+    |kommentare deaktiviert|cookie einstellungen|akzeptieren|alle akzeptieren|ablehnen|tags|schlagwörter
+    |kategorien|kategorie|allgemein|uncategorized|pressemitteilung|pressemeldung|presseinformation
+    |medienmitteilung|pressemitteilungen"""
 )
 _FURNITURE_PATTERN = re.compile(
-    r"(?:lesezeit|lesedauer)\b.{0,30}|\d+\s*(?:min(?:uten?)?\.?)\s*(?:lesezeit|lesedauer)|sie befinden sich hier\b.{0,120}"
-    r"|sie sind hier\b.{0,120}|(?:startseite|home)\s*[>»›/|].{0,150}|\d+ kommentare?|(?:kategorien?|schlagw(?:orte|örter)|tags?)\s*:.{0,150}"
-    r"|(?:veröffentlicht|abgelegt|eingestellt) (?:in|unter)\b.{0,80}|seite \d+(?: von \d+)?|dieser beitrag wurde .{0,60}(?:verfasst|veröffentlicht)\b.{0,60}"
+    r"(?:lesezeit|lesedauer)\b.{0,30}|\d+\s*(?:min(?:uten?)?\.?)\s*(?:lesezeit|lesedauer)"
+    r"|sie befinden sich hier\b.{0,120}"
+    r"|sie sind hier\b.{0,120}|(?:startseite|home)\s*[>»›/|].{0,150}|\d+ kommentare?|(?:kategorien?|schlagw(?:orte"
+    r"|örter)|tags?)\s*:.{0,150}"
+    r"|(?:veröffentlicht|abgelegt|eingestellt) (?:in|unter)\b.{0,80}|seite \d+(?: von \d+)?"
+    r"|dieser beitrag wurde .{0,60}(?:verfasst|veröffentlicht)\b.{0,60}"
+    r"|letzte (?:änderung|aktualisierung|bearbeitung)\b.{0,40}|zuletzt (?:geändert|aktualisiert)\b.{0,40}"
+    r"|veröffentlicht von .{2,60}|zeige alle beiträge.{0,60}"
     r"|pressemitteilung(?: als)? (?:pdf|herunterladen).{0,40}|zurück zur? .{0,40}|a-\s*a\s*a\+?|©.{0,80}",
     re.I,
 )
+_ANYWHERE = terms(
+    """inhaltsverzeichnis|anzeige|werbung|weiterlesen|artikel teilen|beitrag teilen|seite teilen|diesen artikel teilen
+    |diesen beitrag teilen|auf facebook teilen|auf twitter teilen|auf whatsapp teilen|per e mail teilen|per mail teilen
+    |zum seitenanfang|zurück zur übersicht|go up|link kopieren|bild vergrößern|bild in originalgröße|artikel drucken
+    |seite drucken|druckversion|newsletter abonnieren|hochauflösendes bild|video abspielen|audio abspielen
+    |bitte aktivieren sie javascript|inhalt laden|externen inhalt laden|externe inhalte anzeigen"""
+)
+"""Lines that no release has as a subheading."""
+_SEE_ALSO = re.compile(
+    r"(?:auch lesen|lesen sie (?:auch|hier|dazu|mehr)|lies (?:auch|mehr)|auch interessant|mehr (?:dazu|zum thema)"
+    r"|siehe auch"
+    r"|lesetipp|das könnte (?:sie|dich) (?:auch )?interessieren|hochauflösendes bild)\b\s*[:(»>].{0,200}"
+    r"|anzeige\s*[-–:].{0,150}",
+    re.I,
+)
+_SHARE_BLOCK = re.compile(
+    r"(?:bewerten|teilen(?: sie)?(?: dies| das)? mit|(?:diesen |den )?(?:artikel|beitrag) (?:teilen|bewerten)"
+    r"|gefällt mir|share this"
+    r"|like this|sharen mit|mit anderen teilen)\s*:?(?: (?:wird geladen|lade|liken).{0,20})?",
+    re.I,
+)
 _COMMENT_FORM = re.compile(
-    r"schreiben? (?:sie )?(?:einen|den ersten|dein(?:en)?) kommentar|kommentar (?:verfassen|hinterlassen|schreiben|abgeben)\b"
+    r"schreiben? (?:sie )?(?:einen|den ersten|dein(?:en)?) kommentar|kommentar (?:verfassen|hinterlassen|schreiben"
+    r"|abgeben)\b"
     r"|hinterlassen? (?:sie )?(?:eine antwort|einen kommentar)|antwort(?:en)? (?:hinterlassen|abbrechen|verfassen)\b"
-    r"|(?:deine|ihre) e-?mail-?adresse wird nicht|leave a (?:reply|comment)|du musst (?:angemeldet|eingeloggt) sein",
+    r"|(?:deine|ihre) e-?mail-?adresse wird nicht|leave a (?:reply|comment)|du musst (?:angemeldet|eingeloggt) sein"
+    r"|.{0,80}\bum (?:einen )?kommentar(?:e)?\b.{0,20}(?:schreiben|hinterlassen|verfassen)|\d{1,4} (?:kommentare?"
+    r"|antworten?|gedanken) ?(?:zu .{0,120})?$",
     re.I,
 )
 _MORE = re.compile(
-    r"(?:das (?:könnte|dürfte) (?:sie|dich|euch) (?:auch )?(?:noch )?interessieren|ähnliche (?:artikel|beiträge|meldungen|themen)"
-    r"|(?:weitere|mehr|neueste|aktuelle|letzte|verwandte) (?:artikel|beiträge|meldungen|nachrichten|pressemitteilungen|news|themen)"
-    r"|mehr (?:zum thema|von|aus)\b.{0,40}|lesen sie (?:auch|mehr)|auch interessant|meistgelesen|related (?:posts|articles)"
+    r"(?:das (?:könnte|dürfte) (?:sie|dich|euch) (?:auch )?(?:noch )?interessieren|ähnliche (?:artikel|beiträge"
+    r"|meldungen|themen)"
+    r"|auch auf [\w.-]{2,40}|(?:weitere|mehr|neueste|aktuelle|letzte|verwandte) (?:artikel|beiträge|meldungen"
+    r"|nachrichten|pressemitteilungen|news|themen)"
+    r"|mehr (?:zum thema|von|aus)\b.{0,40}|lesen sie (?:auch|mehr)|auch interessant|meistgelesen|related (?:posts"
+    r"|articles)"
     r"|weitere (?:informationen )?zum thema|passend zum thema|zum thema|verwandte themen|schlagworte)\s*:?\s*\.{0,3}",
     re.I,
 )
 _ISSUER = re.compile(
-    r"(?:die |der |das )?(?:CDU|CSU|SPD|FDP|GRÜNEN?|Grünen?|Bündnis 90|DIE LINKE|Die Linke|AfD|BSW|Volt|Freie Wähler|FREIE WÄHLER|DRK|AWO"
-    r"|Caritas|Diakonie|VdK|Kreis|Landkreis|Stadt|Gemeinde|Landratsamt|Bezirk|Samtgemeinde|Verbandsgemeinde|Ministerium|Bundesverband"
+    r"(?:die |der |das )?(?:CDU|CSU|SPD|FDP|GRÜNEN?|Grünen?|Bündnis 90|DIE LINKE|Die Linke|AfD|BSW|Volt|Freie Wähler"
+    r"|FREIE WÄHLER|DRK|AWO"
+    r"|Caritas|Diakonie|VdK|Kreis|Landkreis|Stadt|Gemeinde|Landratsamt|Bezirk|Samtgemeinde|Verbandsgemeinde"
+    r"|Ministerium|Bundesverband"
     r"|Landesverband|Kreisverband|Ortsverband|Ortsverein|Kreistagsfraktion)\b"
 )
 _ISSUER_BODY = re.compile(
-    r"verband|verein|fraktion|\bkreis|gemeinde|\bstadt\b|\bamt\b|ministerium|stiftung|bezirk|unterbezirk|\blandtag|bundestag|e\.\s?V\.",
+    r"verband|verein|fraktion|\bkreis|gemeinde|\bstadt\b|\bamt\b|ministerium|stiftung|bezirk|unterbezirk|\blandtag"
+    r"|bundestag|e\.\s?V\.",
     re.I,
 )
 _VERB_LIKE = re.compile(
-    r"\b(?:ist|sind|war|wird|werden|wurde|hat|haben|besucht|fordert|lädt|informiert|stellt|bleibt|kommt|geht|setzt|will|soll|sucht"
-    r"|startet|begrüßt|kritisiert|unterstützt|warnt|bittet|erhält|feiert|plant|wählt|zeigt|macht|gibt|sagt|fördert|ehrt)\b"
+    r"\b(?:ist|sind|war|wird|werden|wurde|hat|haben|besucht|fordert|lädt|informiert|stellt|bleibt|kommt|geht|setzt"
+    r"|will|soll|sucht"
+    r"|startet|begrüßt|kritisiert|unterstützt|warnt|bittet|erhält|feiert|plant|wählt|zeigt|macht|gibt|sagt|fördert"
+    r"|ehrt)\b"
 )
 _NO_TITLE = re.compile(
-    r"(?:sehr geehrte|liebe |guten tag|hallo)|(?:presse|medien)(?:mitteilung|meldung|information|info|dienst|erklärung)\b.{0,40}$"
-    r"|v\. ?l\. ?n\. ?r\.|(?:fotos?|bild|quelle|copyright|kontakt|datum|von|autor|by|sperrfrist|achtung|meldungsdatum|stand|nr\.|ort)\s*:"
-    r"|(?:foto|bild)unterschrift|.{0,60}\b\d{1,2}\.\s?(?:\d{1,2}\.|[A-ZÄ][a-zä]+)\s?\d{2,4}\.?(?:,? \d{1,2}[:.]\d\d(?: uhr)?)?$"
+    r"(?:sehr geehrte|liebe |guten tag|hallo)|(?:presse|medien)(?:mitteilung|meldung|information|info|dienst"
+    r"|erklärung)\b.{0,40}$"
+    r"|v\. ?l\. ?n\. ?r\.|(?:fotos?|bild|quelle|copyright|kontakt|datum|von|autor|by|sperrfrist|achtung"
+    r"|meldungsdatum|stand|nr\.|ort)\s*:"
+    r"|(?:foto|bild)unterschrift|.{0,60}\b\d{1,2}\.\s?(?:\d{1,2}\."
+    r"|[A-ZÄ][a-zä]+)\s?\d{2,4}\.?(?:,? \d{1,2}[:.]\d\d(?: uhr)?)?$"
     r"|\d|https?://|www\.|.{0,40}@|by [A-Z]",
     re.I,
 )
@@ -150,7 +189,7 @@ class Boilerplate:
 
     def clean(self, article: Article, page: Page, source: Source) -> Article:
         """The article without these lines; quotations and sentences stay."""
-        for rule in (_comment_form, _other_releases, _edges, _repeated):
+        for rule in (_comment_form, _share_block, _other_releases, _lines_anywhere, _edges, _repeated):
             article = rule(article)
         return article
 
@@ -173,6 +212,29 @@ def _other_releases(article: Article) -> Article:
         if _MORE.fullmatch(line.text.strip()) and all(len(o.text) < 120 and not o.text.endswith(".") for o in rest):
             return cut_lines(article, "other-releases", [line, *rest])
     return article
+
+
+def _share_block(article: Article) -> Article:
+    """A share bar and what follows it: the author's box, links; never more than a third of the text."""
+    found = lines(article.text)
+    for line in found[1:]:
+        rest = found[line.number :]
+        near_end = len(article.text) - line.start <= 0.33 * len(article.text)
+        if near_end and _SHARE_BLOCK.fullmatch(line.text.strip()) and all(len(other.text) <= 160 for other in rest):
+            return cut_lines(article, "share-block", rest)
+    return article
+
+
+def _lines_anywhere(article: Article) -> Article:
+    return cut_lines(
+        article,
+        "furniture",
+        [
+            line
+            for line in lines(article.text)
+            if plain(line.text) in _ANYWHERE or _SEE_ALSO.fullmatch(line.text.strip())
+        ],
+    )
 
 
 def _edges(article: Article) -> Article:

@@ -9,14 +9,16 @@ from archive_pipeline.protocols import Page
 
 __all__ = ["Dateline"]
 
-_PLACE = r"[A-ZÄÖÜ][a-zäöüß.]+(?:[-/ ](?:[A-ZÄÖÜ][a-zäöüß]+|am|an|der|im|in|bei|ob|vor|den|dem|die|a\.|d\.|v\.|\([A-Za-zäöü. ]+\))){0,4}"
+_PART = r"(?:[A-ZÄÖÜ][a-zäöüß]+|am|an|der|im|in|bei|ob|vor|den|dem|die|a\.|d\.|v\.|\([A-Za-zäöü. ]+\))"
+_PLACE = rf"[A-ZÄÖÜ][a-zäöüß.]+(?:[-/ ]{_PART}){{0,4}}"
 _CAPITALS = r"[A-ZÄÖÜ]{3,}(?:[-/ ](?:[A-ZÄÖÜ]{2,}|am|an|der|im|in|bei)){0,3}"
 _DAY = r"(?:(?:,?\s*(?:den\s+)?|\s*\()\d{1,2}\.\s?(?:\d{1,2}\.\s?(?:\d{2,4})?|[A-ZÄ][a-zä]+\.?(?:\s\d{4})?)\)?)"
 _MARK = r"(?:\s*\((?:ots|dpa|afp|epd|kna|red|pm|idw)[^)]{0,12}\)|\s*/\s*\w{2,6})"
 _FORMS = (
     # a body with its place, then a full stop: no sentence is that short
     re.compile(
-        r"((?:Kreis|Landkreis|Stadt|Gemeinde|Region|Rhein-Kreis)\s[A-ZÄÖÜ][\w-]+(?:[-/ ][A-ZÄÖÜ][\w-]+){0,2})(?:\.\s|:\s|\s[–—-]\s)(?=[A-ZÄÖÜ„\"])"
+        r"((?:Kreis|Landkreis|Stadt|Gemeinde|Region|Rhein-Kreis)\s[A-ZÄÖÜ][\w-]+(?:[-/ ][A-ZÄÖÜ][\w-]+){0,2})(?:\.\s"
+        r"|:\s|\s[–—-]\s)(?=[A-ZÄÖÜ„\"])"
     ),
     re.compile(rf"({_CAPITALS})(?:{_MARK})?{_DAY}?\s*(?:[.:·•]|\s[–—-])\s+(?=[A-ZÄÖÜ„\"0-9])"),
     re.compile(rf"({_PLACE})(?:{_MARK}{_DAY}?|{_DAY}{_MARK}?)\s*[.:·•]?\s*[–—-]?\s+(?=[A-ZÄÖÜ„\"0-9])"),
@@ -25,8 +27,10 @@ _FORMS = (
     re.compile(r"([A-ZÄÖÜ][a-zäöüß]{4,}(?:/[A-ZÄÖÜ][a-zäöüß]+)?)\.\s(?=[A-ZÄÖÜ„\"])"),
 )
 _NO_PLACE = re.compile(
-    r"(?:Hintergrund|Hinweis|Achtung|Info(?:rmation)?|Wichtig|Termin|Fazit|Danke|Stand|Update|Neu|Nein|Heute|Gestern|Morgen|Guten Tag|Herzlich"
-    r"|Willkommen|Pressemitteilung|Foto|Bild|Ja|Doch|Corona|Thema|Programm|Ergebnis|Frage|Antwort|Beispiel|Endlich|Zusammen|Gemeinsam)\b",
+    r"(?:Hintergrund|Hinweis|Achtung|Info(?:rmation)?|Wichtig|Termin|Fazit|Danke|Stand|Update|Neu|Nein|Heute|Gestern"
+    r"|Morgen|Guten Tag|Herzlich"
+    r"|Willkommen|Pressemitteilung|Foto|Bild|Ja|Doch|Corona|Thema|Programm|Ergebnis|Frage|Antwort|Beispiel|Endlich"
+    r"|Zusammen|Gemeinsam)\b",
     re.I,
 )
 

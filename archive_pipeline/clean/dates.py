@@ -3,8 +3,8 @@
 Evidence by strength. Strong: structured data of an article, publication meta elements, a `time` element marked as
 publication, a full date in the address, the feed's entry, a mail's header, a label ("Meldungsdatum:"). Weak: a
 date beside the heading, a date line of its own, dates of the page as a whole. The strongest evidence gives
-the day; two independent pieces that agree raise the confidence, contradicting strong ones lower it. Days after the capture
-and copyright years never count. Dates within sentences are events and are never taken.
+the day; two independent pieces that agree raise the confidence, contradicting strong ones lower it. Days after the
+capture and copyright years never count. Dates within sentences are events and are never taken.
 """
 
 import re
@@ -25,24 +25,36 @@ from archive_pipeline.clean.markup import element_text, markup_of
 from archive_pipeline.clean.page import MAIL, MARKDOWN
 from archive_pipeline.clean.spans import Line, cut_lines, lines, plain
 from archive_pipeline.clean.text import normalise_line
+from archive_pipeline.clean.title import find_heading
 from archive_pipeline.model import Article, Capture, Source
 from archive_pipeline.protocols import Page
 
 __all__ = ["Dates"]
 
 _PUBLISHED_META = (
-    "article:published_time", "og:article:published_time", "og:published_time", "datepublished", "date.issued", "dcterms.issued",
-    "dcterms.created", "dc.date.issued", "dc.date.created", "dc.date", "dcterms.date", "pubdate", "publishdate", "publish-date",
-    "publication_date", "sailthru.date", "parsely-pub-date", "article_date_original", "cxenseparse:recs:publishtime", "date",
-    "last-published", "dc:date", "dc.created",
-)  # fmt: skip
-_WHOLE_PAGE_META = (
-    "article:modified_time",
-    "og:updated_time",
-    "dcterms.modified",
-    "dc.date.modified",
-    "last-modified",
-    "revised",
+    "article:published_time",
+    "og:article:published_time",
+    "og:published_time",
+    "datepublished",
+    "date.issued",
+    "dcterms.issued",
+    "dcterms.created",
+    "dc.date.issued",
+    "dc.date.created",
+    "dc.date",
+    "dcterms.date",
+    "pubdate",
+    "publishdate",
+    "publish-date",
+    "publication_date",
+    "sailthru.date",
+    "parsely-pub-date",
+    "article_date_original",
+    "cxenseparse:recs:publishtime",
+    "date",
+    "last-published",
+    "dc:date",
+    "dc.created",
 )
 _PUBLISHED_MARK = re.compile(r"publish|posted|entry-date|pubdate|erschienen|datePublished|dateCreated|created", re.I)
 _DATE_MARK = re.compile(r"date|datum|publish|posted|byline|meta|timestamp|zeit|stand|erschienen|info", re.I)
@@ -51,10 +63,10 @@ _FOREIGN_MARK = re.compile(
     re.I,
 )
 _EVENT = re.compile(
-    r"\b(?:ab|bis|von|beginn|termin|findet|veranstaltung|einlass|anmeldung|frist|dauer|beginnt|startet|geboren|gestorben)\b|beginn:|dauer:|termin:|©",
+    r"\b(?:ab|bis|von|beginn|termin|findet|veranstaltung|einlass|anmeldung|frist|dauer|beginnt|startet|geboren"
+    r"|gestorben)\b|beginn:|dauer:|termin:|©",
     re.I,
 )
-_HEADINGS = frozenset({"h1", "h2", "h3"})
 _UNSEEN = frozenset({"script", "style", "title", "option", "noscript"})
 OPENING = 40
 MAX_SHOWN = 200
@@ -65,18 +77,24 @@ BEFORE, AFTER, CLOSE = 60, 80, 30
 _MODIFIED_MARK = re.compile(r"modif|update|aktualisiert", re.I)
 _URL_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)[/_.-]?(0?[1-9]|1[0-2])[/_.-]?(0[1-9]|[12]\d|3[01])(?!\d)")
 _LABEL = re.compile(
-    r"\b(?:meldungsdatum|veröffentlicht(?:\s+(?:am|:))?|veröffentlichungsdatum|veröffentlichung|erscheinungsdatum|erschienen(?:\s+am)?|publiziert(?:\s+am)?|published(?:\s+on)?"
-    r"|publikationsdatum|datum|eingestellt(?:\s+am)?|erstellt(?:\s+am)?|pressemitteilung(?:\s+nr\.?\s*[\w/.-]+)?\s+vom|presseinformation(?:\s+nr\.?\s*[\w/.-]+)?\s+vom"
-    r"|(?:pressemeldung|medienmitteilung|meldung|artikel|beitrag|nachricht)\s+vom|posted\s+on|verfasst\s+am|geschrieben\s+am|online\s+seit)\s*:?\s*"
+    r"\b(?:meldungsdatum|veröffentlicht(?:\s+(?:am|:))?|veröffentlichungsdatum|veröffentlichung|erscheinungsdatum"
+    r"|erschienen(?:\s+am)?|publiziert(?:\s+am)?|published(?:\s+on)?"
+    r"|publikationsdatum|datum|eingestellt(?:\s+am)?|erstellt(?:\s+am)?"
+    r"|pressemitteilung(?:\s+nr\.?\s*[\w/.-]+)?\s+vom|presseinformation(?:\s+nr\.?\s*[\w/.-]+)?\s+vom"
+    r"|(?:pressemeldung|medienmitteilung|meldung|artikel|beitrag|nachricht)\s+vom|posted\s+on|verfasst\s+am"
+    r"|geschrieben\s+am|online\s+seit)\s*:?\s*"
     r"(?:[A-Za-zäöü-]{2,10},?\s+|den\s+|am\s+)*$",
     re.I,
 )
 _DATE_LINE = re.compile(
-    r"(?:(?:presse|medien)(?:mitteilung|meldung|information|info|erklärung|dienst)\w*\s*)?(?:(?:nr|nummer)\.?\s*[\w/.-]+\s*)?[|,–-]?\s*"
+    r"(?:(?:presse|medien)(?:mitteilung|meldung|information|info|erklärung|dienst)\w*\s*)?(?:(?:nr"
+    r"|nummer)\.?\s*[\w/.-]+\s*)?[|,–-]?\s*"
     r"(?:(?:vom|am|den)\s+)?(?:[A-ZÄÖÜ][\w.äöüß-]*(?:[ /-][A-ZÄÖÜa-zäöü(][\w.äöüß)-]*){0,3},\s*(?:den\s+)?)?"
-    r"(?:(?:mo|di|mi|do|fr|sa|so)\w{0,8}[.,]{0,2}\s+(?:den\s+)?)?DAY(?:\s*[,|–-]?\s*(?:um\s+)?\d{1,2}[:.]\d\d(?:\s*uhr)?)?\s*[.|–-]?",
+    r"(?:(?:mo|di|mi|do|fr|sa"
+    r"|so)\w{0,8}[.,]{0,2}\s+(?:den\s+)?)?DAY(?:\s*[,|–-]?\s*(?:um\s+)?\d{1,2}[:.]\d\d(?:\s*uhr)?)?\s*[.|–-]?",
     re.I,
 )
+_BARS = re.compile(r"\s*(?:\||//|•|·|\s[–—-]\s)\s*")
 _DATELINE_DAY = re.compile(r"^[A-ZÄÖÜ][^.!?\d]{1,60}?[,/(]\s*(?:den\s+)?DAY\)?\s*[.:–—-]")
 
 
@@ -223,12 +241,12 @@ def _visible(tree: HtmlElement, article: Article) -> Iterator[Evidence]:
     anchor, own = _anchor(tree, article)
     shown: list[tuple[int, date, bool]] = []
     for position, element in enumerate(tree.iter()):
-        for text in (element.text, element.tail):
-            if text is None or not 6 <= len(text) <= MAX_SHOWN or not ("20" in text or "19" in text):
+        for part in (element.text, element.tail):
+            if part is None or not 6 <= len(part) <= MAX_SHOWN or not ("20" in part or "19" in part):
                 continue
             if element.tag in _UNSEEN:
                 continue
-            text = normalise_line(text)
+            text = normalise_line(part)
             hit = next(days_in(text), None)
             if hit is None or _foreign(element, own):
                 continue
@@ -247,18 +265,26 @@ def _visible(tree: HtmlElement, article: Article) -> Iterator[Evidence]:
 
 def _anchor(tree: HtmlElement, article: Article) -> tuple[int, frozenset[HtmlElement]]:
     """Position in document order of the heading, else of the first paragraph, and the elements around it."""
-    title, first = plain(article.title or ""), next(iter(lines(article.text)), None)
-    opening = plain(first.text[:OPENING]) if first is not None else ""
-    paragraph: tuple[int, HtmlElement] | None = None
-    for position, element in enumerate(tree.iter()):
-        if element.tag in _HEADINGS and title:
-            text = plain(element_text(element))
-            if text in title and len(text) >= 0.5 * len(title):
-                return position, frozenset(element.iterancestors())
-        elif paragraph is None and opening and element.text and element.tag not in _UNSEEN and len(element.text) > 20:
-            if plain(element.text[: 2 * OPENING]).startswith(opening[:20]):
-                paragraph = position, element
-    return (paragraph[0], frozenset(paragraph[1].iterancestors())) if paragraph else (-AFTER, frozenset())
+    place = find_heading(tree, article.title)
+    if place is None:
+        first = next(iter(lines(article.text)), None)
+        opening = plain(first.text[:OPENING])[:20] if first is not None else ""
+        place = next((element for element in tree.iter() if opening and _opens(element, opening)), None)
+    if place is None:
+        return -2 * AFTER, frozenset()
+    return next(position for position, element in enumerate(tree.iter()) if element is place), frozenset(
+        place.iterancestors()
+    )
+
+
+def _opens(element: HtmlElement, opening: str) -> bool:
+    text = element.text
+    return (
+        text is not None
+        and len(text) > 20
+        and element.tag not in _UNSEEN
+        and plain(text[: 2 * OPENING]).startswith(opening)
+    )
 
 
 def _before(element: HtmlElement) -> str:
@@ -282,12 +308,20 @@ def _date_lines(article: Article) -> tuple[Article, list[Evidence]]:
         day, start, end = hit
         masked = f"{text[:start]}DAY{text[end:]}"
         labelled = bool(_LABEL.search(text[:start]))
-        if len(text) <= 150 and (_DATE_LINE.fullmatch(masked) or (labelled and len(text) - end <= 30)):
+        if len(text) <= 150 and (_is_date_line(masked) or (labelled and len(text) - end <= 30)):
             said.append(Evidence(day=day, source="label" if labelled else "text", strong=labelled))
             doomed.append(line)
         elif _DATELINE_DAY.match(masked):
             said.append(Evidence(day=day, source="text", strong=True))
     return cut_lines(article, "date-line", doomed), said
+
+
+def _is_date_line(masked: str) -> bool:
+    """Whether a line, its day masked, is a date line: a place, a number, a section or an author besides, no sentence."""
+    if _DATE_LINE.fullmatch(masked):
+        return True
+    parts = [part.strip() for part in _BARS.split(masked)]
+    return len(parts) > 1 and "DAY" in parts and len(masked) <= 60 and not re.search(r"[.!?:]\s|[.!?:]$", masked)
 
 
 def _searched(article: Article, tree: HtmlElement, capture: Capture, limit: date) -> Article:

@@ -36,7 +36,7 @@ class Extraction:
             return article
         tree = page.tree
         if tree is not None:
-            return replace(article, text=normalise_body(self._extract(tree, page.capture.url)))
+            return replace(article, text=normalise_body(_tidy_rows(self._extract(tree, page.capture.url))))
         if page.media_type == PDF:
             return _from_pages(article, page.text)
         text = normalise_characters(page.text)
@@ -56,6 +56,17 @@ class Extraction:
 
 FAST_MINIMUM = 600
 """Characters below which a fast extraction is repeated with trafilatura's fallbacks."""
+
+
+_EMPTY_CELLS = re.compile(r"(?:\|[ \t]*){2,}")
+
+
+def _tidy_rows(text: str) -> str:
+    """Table rows without their empty cells; rows with nothing in them go."""
+    if "|" not in text:
+        return text
+    rows = (_EMPTY_CELLS.sub("| ", row).strip() if "|" in row else row for row in text.split("\n"))
+    return "\n".join(row for row in rows if row.strip(" |-"))
 
 
 def _from_pages(article: Article, text: str) -> Article:

@@ -14,7 +14,7 @@ from archive_pipeline.clean.documents import front_matter, mail_message
 from archive_pipeline.clean.figures import split_credit
 from archive_pipeline.clean.markup import Markup, element_text, markup_of
 from archive_pipeline.clean.page import MAIL, MARKDOWN
-from archive_pipeline.clean.persons import byline_names, is_office, is_person
+from archive_pipeline.clean.persons import byline_names, is_person
 from archive_pipeline.clean.spans import plain
 from archive_pipeline.clean.text import normalise_line
 from archive_pipeline.clean.title import find_title
@@ -65,7 +65,7 @@ def _from_markup(article: Article, tree: HtmlElement, capture: Capture) -> Artic
     markup = markup_of(tree)
     return replace(
         article,
-        title=article.title or find_title(markup, tree, capture.url) or normalise_line(capture.title) or None,
+        title=article.title or find_title(markup, tree, capture.url, capture.title),
         subtitle=article.subtitle or _subtitle(tree),
         author=article.author or _author(markup, tree),
         url=_canonical(tree) or article.url,

@@ -4,7 +4,7 @@ import re
 
 from archive_pipeline.clean.page import DOCX, MAIL, PDF
 from archive_pipeline.clean.spans import lines
-from archive_pipeline.errors import CleanError, Quarantine
+from archive_pipeline.errors import Quarantine
 from archive_pipeline.language.identify import stop_word_share, words
 from archive_pipeline.model import Article, Source
 from archive_pipeline.protocols import Page
@@ -26,11 +26,11 @@ class Gate:
     """Slot 950: raises Quarantine with the reason; `--no-gate` leaves this cleaner out."""
 
     def clean(self, article: Article, page: Page, source: Source) -> Article:
-        """The article unchanged, when it reads like a release. Raises CleanError when nothing is left."""
-        if not article.text and not article.title:
-            raise CleanError("kein Text gefunden: Die Seite enthält keinen lesbaren Hauptteil")
+        """The article unchanged, when it reads like a release."""
+        if not article.text:
+            raise Quarantine("kein Text gefunden: Das Dokument hat keinen lesbaren Hauptteil")
         formatted = page.tree is not None or page.media_type in (PDF, DOCX, MAIL)
-        if not article.text or (formatted and len(article.text) < MINIMUM):
+        if formatted and len(article.text) < MINIMUM:
             raise Quarantine(f"zu kurz: {len(article.text)} Zeichen, erwartet mindestens {MINIMUM}")
         found = [line.text.strip() for line in lines(article.text)]
         teasers = sum(bool(_TEASER_END.search(text)) for text in found)

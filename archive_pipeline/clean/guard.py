@@ -15,20 +15,27 @@ SHORT_PAGE = 1_500
 """Characters of visible text up to which a page can be an error page, a login form or an empty shell."""
 
 _ERROR_TITLE = re.compile(
-    r"\b(?:404|403|500|502|503|410)\b.{0,40}(?:not found|nicht gefunden|forbidden|error|fehler|gone|unavailable|bad gateway)"
-    r"|^(?:fehler|error)\W{0,3}(?:404|403|500|502|503)?$|(?:seite|datei|artikel|inhalt|dokument)\s+(?:wurde\s+)?(?:leider\s+)?nicht\s+(?:gefunden|verfügbar|vorhanden)"
-    r"|page not found|not found|access denied|zugriff verweigert|service unavailable|bad gateway|wartungsarbeiten|under construction|im aufbau",
+    r"\b(?:404|403|500|502|503|410)\b.{0,40}(?:not found|nicht gefunden|forbidden|error|fehler|gone|unavailable"
+    r"|bad gateway)"
+    r"|^(?:fehler|error)\W{0,3}(?:404|403|500|502|503)?$|(?:seite|datei|artikel|inhalt"
+    r"|dokument)\s+(?:wurde\s+)?(?:leider\s+)?nicht\s+(?:gefunden|verfügbar|vorhanden)"
+    r"|page not found|not found|access denied|zugriff verweigert|service unavailable|bad gateway|wartungsarbeiten"
+    r"|under construction|im aufbau",
     re.I,
 )
 _ERROR_TEXT = re.compile(
-    r"(?:seite|datei|adresse|inhalt|artikel|beitrag|dokument)\b.{0,60}\b(?:nicht\s+(?:gefunden|verfügbar|vorhanden|mehr)|existiert\s+nicht)"
-    r"|page (?:you (?:are looking for|requested)|could not be found|not found)|the requested url .{0,80} was not found|diese seite existiert nicht"
-    r"|internal server error|service (?:temporarily )?unavailable|bad gateway|kommen sie später wieder|wartungsmodus|wird gerade gewartet",
+    r"(?:seite|datei|adresse|inhalt|artikel|beitrag|dokument)\b.{0,60}\b(?:nicht\s+(?:gefunden|verfügbar|vorhanden"
+    r"|mehr)|existiert\s+nicht)"
+    r"|page (?:you (?:are looking for|requested)|could not be found|not found)"
+    r"|the requested url .{0,80} was not found|diese seite existiert nicht"
+    r"|internal server error|service (?:temporarily )?unavailable|bad gateway|kommen sie später wieder|wartungsmodus"
+    r"|wird gerade gewartet",
     re.I,
 )
 _LOGIN = re.compile(r"anmelden|einloggen|log ?in|benutzername|passwort|zugangsdaten|registrieren|abonnent", re.I)
 _SHELL = re.compile(
-    r"javascript (?:aktivieren|einschalten|muss|ist (?:deaktiviert|erforderlich))|(?:enable|requires?) javascript|checking your browser|just a moment",
+    r"javascript (?:aktivieren|einschalten|muss|ist (?:deaktiviert|erforderlich))|(?:enable|requires?) javascript"
+    r"|checking your browser|just a moment",
     re.I,
 )
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 from archive_pipeline.clean.spans import Line
 
@@ -17,7 +18,7 @@ _DIGITS = re.compile(r"\d+")
 def is_wrapped(text: str) -> bool:
     """Whether lines were broken at a fixed width: most lines that another follows directly are 45 to 100 long."""
     rows = text.split("\n")
-    inner = [len(row) for row, following in zip(rows, rows[1:], strict=False) if row.strip() and following.strip()]
+    inner = [len(row) for row, following in pairwise(rows) if row.strip() and following.strip()]
     if len(inner) < 3 or max(map(len, rows)) > 130:
         return False
     return sum(45 <= length <= 100 for length in inner) >= 0.6 * len(inner)

@@ -1,7 +1,6 @@
 """The parts of a page's markup that several rules read: meta elements, structured data, the title element."""
 
 from functools import cached_property, lru_cache
-
 from typing import cast
 
 from lxml.etree import XPath

@@ -11,6 +11,7 @@ from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from archive_pipeline.clean.charset import decode, is_binary
 from archive_pipeline.clean.documents import docx_text, mail_message, mail_part, markdown_text, pdf_text
+from archive_pipeline.clean.spans import terms
 from archive_pipeline.errors import CleanError
 from archive_pipeline.model import Capture
 
@@ -177,11 +178,11 @@ def _looks_like_mail(body: bytes) -> bool:
     return b"from" in fields and len(fields) >= 3 and all(_HEADER_LINE.match(line) for line in head.split(b"\n")[:-1])
 
 
-_BLOCKS = frozenset(
+_BLOCKS = terms(
     "address|article|aside|blockquote|body|br|caption|center|dd|div|dl|dt|fieldset|figcaption|figure|footer|form|h1|h2"
-    "|h3|h4|h5|h6|header|hr|legend|li|main|nav|ol|option|p|pre|section|table|tbody|td|tfoot|th|thead|tr|ul".split("|")
+    "|h3|h4|h5|h6|header|hr|legend|li|main|nav|ol|option|p|pre|section|table|tbody|td|tfoot|th|thead|tr|ul"
 )
-_UNREAD = frozenset("script|style|head|template|noscript|svg|math|iframe|object|select|textarea".split("|"))
+_UNREAD = terms("script|style|head|template|noscript|svg|math|iframe|object|select|textarea")
 
 
 def block_text(root: HtmlElement, without: Container[HtmlElement] = ()) -> str:

@@ -10,25 +10,30 @@ _PARTICLE = r"(?:von|vom|van|de|del|della|der|den|di|da|du|zu|zum|zur|und zu|ten
 _WORD = r"(?:[A-ZÄÖÜÉÈÁÀÓÇŠŽŁĐØÅÎİ][\w'’.]*(?:-[A-ZÄÖÜÉa-zäöü][\w'’.]*)*)"
 _NAME = re.compile(rf"(?:{_WORD}\s)(?:(?:{_PARTICLE}|{_WORD})\s){{0,4}}{_WORD}")
 _OFFICE = re.compile(
-    r"redaktion|presse|newsroom|\bteam\b|\badmin|webmaster|verwaltung|kommunikation|öffentlichkeitsarbeit|\bverein\b|verband"
+    r"redaktion|presse|newsroom|\bteam\b|\badmin|webmaster|verwaltung|kommunikation|öffentlichkeitsarbeit|\bverein\b"
+    r"|verband"
     r"|\be\.\s?v\.|gmbh|\bag\b|stiftung|ministerium|landkreis|\bkreis\b|\bstadt\b|gemeinde|\bamt\b|fraktion|partei"
-    r"|\b(?:cdu|csu|spd|fdp|grüne|linke|afd)\b|institut|universität|hochschule|agentur|online|\.(?:de|at|ch|com|net|org)\b"
+    r"|\b(?:cdu|csu|spd|fdp|grüne|linke|afd)\b|institut|universität|hochschule|agentur|online|\.(?:de|at|ch|com|net"
+    r"|org)\b"
     r"|www\.|http|@|zeitung|magazin|verlag|medien|blog\b|radio|geschäftsstelle|sekretariat|unbekannt|gast\b|anonym",
     re.I,
 )
 _LEAD = re.compile(
-    r"^(?:(?:ein\s+(?:beitrag|artikel|text|kommentar|gastbeitrag|bericht|interview)\s+)?von|by|autor(?:in)?(?:\s+und\s+fotos?)?"
+    r"^(?:(?:ein\s+(?:beitrag|artikel|text|kommentar|gastbeitrag|bericht|interview)\s+)?von|by"
+    r"|autor(?:in)?(?:\s+und\s+fotos?)?"
     r"|text(?:\s+und\s+fotos?)?|verfasst\s+von|geschrieben\s+von|veröffentlicht\s+von|gepostet\s+von|erstellt\s+von"
     r"|written\s+by|posted\s+by|author|redakteur(?:in)?|foto\s+und\s+text|bericht)\s*:?\s+",
     re.I,
 )
 _CLUTTER = re.compile(
-    r"\s*(?:[|•·]|\bam\s+\d|\bveröffentlicht\b|\baktualisiert\b|\bstand:|\bum\s+\d|\d{1,2}\.\s?(?:\d|[A-ZÄÖÜ])|\(\d|<).*$",
+    r"\s*(?:[|•·]|\bam\s+\d|\bveröffentlicht\b|\baktualisiert\b|\bstand:|\bum\s+\d|\d{1,2}\.\s?(?:\d|[A-ZÄÖÜ])|\(\d"
+    r"|<).*$",
     re.I | re.S,
 )
 _SPLIT = re.compile(r"\s*(?:;|,|/|&|\s\+\s|\s(?:und|and|u\.)\s)\s*")
 AGENCY_MARK = re.compile(
-    r"(?:dpa(?:[-/ ]?(?:lno|lnw|lsw|lby|lhe|lth|infocom|tmn|afxp?))?|ots|afp|epd|kna|sid|apa|rtr|reuters|ddp|dapd|red|pm|pi|idw|news aktuell|wor)"
+    r"(?:dpa(?:[-/ ]?(?:lno|lnw|lsw|lby|lhe|lth|infocom|tmn|afxp?))?|ots|afp|epd|kna|sid|apa|rtr|reuters|ddp|dapd"
+    r"|red|pm|pi|idw|news aktuell|wor)"
     r"(?:/[a-z]{2,4})*"
 )
 """Signs of agencies and desks, lower case: "dpa/lnw", "ots", "red"."""

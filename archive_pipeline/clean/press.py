@@ -14,7 +14,8 @@ from archive_pipeline.protocols import Page
 __all__ = ["PressFields"]
 
 _CREDIT = re.compile(
-    r"\(?(?:(?:Archiv|Symbol|Presse|Titel|Beispiel)?(?:Fotos?|Bild(?:er)?|Grafik(?:en)?)(?:nachweis|credit|quelle|rechte)?s?(?: und Text| \(.{1,20}\))?\s*[:©]"
+    r"\(?(?:(?:Archiv|Symbol|Presse|Titel|Beispiel)?(?:Fotos?|Bild(?:er)?|Grafik(?:en)?)(?:nachweis|credit|quelle"
+    r"|rechte)?s?(?: und Text| \(.{1,20}\))?\s*[:©]"
     r"|Bildquelle|©\s*(?:Foto|Bild)|Foto(?:credit|nachweis)|Copyright(?: Foto)?:)\s*:?\s*(.{2,160}?)\.?",
     re.I,
 )
@@ -26,14 +27,19 @@ _BYLINE = re.compile(r"\(?(?:Von|By|Text(?: und Fotos?)?:|Autor(?:in)?:|Verfasse
 _MARK = re.compile(r"[(\[]?\+*\s*([A-Za-zÄÖÜäöü/ -]{2,12}?)\s*\+*[)\]]?")
 _MARK_IN_DATELINE = re.compile(r".{0,60}?\((ots|dpa(?:/[a-z]{2,4})*|afp|epd|kna|red|pm)\)\s*(?:[-–—:]|$)", re.I)
 _AUTHOR_NOTE = re.compile(
-    r"(?:ich bin|(?:er|sie|der autor|die autorin) (?:ist|arbeitet|schreibt|berichtet)|über den autor|über die autorin)\b",
+    r"(?:ich bin|(?:er|sie|der autor|die autorin) (?:ist|arbeitet|schreibt|berichtet)|über den autor"
+    r"|über die autorin)\b",
     re.I,
 )
 _CONTACT = re.compile(
-    r"(?:presse|medien)?(?:kontakt(?:e|daten|adresse)?|ansprechpartner(?:in|innen|\*in|:in)?|ansprechperson(?:en)?)(?: für .{2,60})?\s*:?"
-    r"|(?:ihr|ihre|unser) (?:presse)?(?:kontakt|ansprechpartner(?:in)?)\s*:?|pressestelle\s*:|(?:presse|medien)?rückfragen(?: .{2,80})?\s*:"
-    r"|(?:presse|medien)kontakt\s*:.{1,160}|(?:für (?:weitere |presse|medien)?(?:rück|an|nach)?fragen|bei (?:rück|nach)fragen)\b.{0,120}:"
-    r"|v\.\s?i\.\s?s\.\s?d\.\s?p\.?.{0,160}|verantwortlich(?: im sinne)?.{0,60}:.{0,120}|herausgeber(?:in)?\s*:.{0,160}|weitere(?:r)? (?:presse)?kontakt\s*:?"
+    r"(?:presse|medien)?(?:kontakt(?:e|daten|adresse)?|ansprechpartner(?:in|innen|\*in|:in)?"
+    r"|ansprechperson(?:en)?)(?: für .{2,60})?\s*:?"
+    r"|(?:ihr|ihre|unser) (?:presse)?(?:kontakt|ansprechpartner(?:in)?)\s*:?|pressestelle\s*:|(?:presse"
+    r"|medien)?rückfragen(?: .{2,80})?\s*:"
+    r"|(?:presse|medien)kontakt\s*:.{1,160}|(?:für (?:weitere |presse|medien)?(?:rück|an|nach)?fragen|bei (?:rück"
+    r"|nach)fragen)\b.{0,120}:"
+    r"|v\.\s?i\.\s?s\.\s?d\.\s?p\.?.{0,160}|verantwortlich(?: im sinne)?.{0,60}:.{0,120}"
+    r"|herausgeber(?:in)?\s*:.{0,160}|weitere(?:r)? (?:presse)?kontakt\s*:?"
     r"|(?:original-content|pressekontakt)\b.{0,120}",
     re.I,
 )

@@ -158,7 +158,7 @@ def _day(rules: SiteRules, tree: HtmlElement) -> date | None:
             return machine
         if rules.date_format:
             try:
-                return datetime.strptime(text, rules.date_format).date()  # noqa: DTZ007 - a day has no zone
+                return datetime.strptime(text, rules.date_format).date()
             except ValueError:
                 continue
         if day := parse_day(text):
@@ -219,7 +219,8 @@ def _compiled(selector: str, where: str) -> XPath:
 
 _STEP = re.compile(r"(?P<type>[a-zA-Z][\w-]*|\*)?(?P<rest>(?:[.#][\w-]+|\[[^\]]+\])*)")
 _PART = re.compile(
-    r"\.(?P<class>[\w-]+)|#(?P<id>[\w-]+)|\[(?P<name>[\w:-]+)(?:(?P<operator>[~^$*]?=)[\"']?(?P<value>[^\"'\]]*)[\"']?)?\]"
+    r"\.(?P<class>[\w-]+)|#(?P<id>[\w-]+)"
+    r"|\[(?P<name>[\w:-]+)(?:(?P<operator>[~^$*]?=)[\"']?(?P<value>[^\"'\]]*)[\"']?)?\]"
 )
 _TESTS = {
     "=": "@{name}='{value}'",
@@ -235,11 +236,11 @@ def css_to_xpath(selector: str) -> str:
     paths = []
     for alternative in selector.split(","):
         path, axis = "", "descendant-or-self::"
-        for token in re.findall(r">|(?:\[[^\]]*\]|[^\s>\[])+", alternative):
-            if token == ">":
+        for part_text in re.findall(r">|(?:\[[^\]]*\]|[^\s>\[])+", alternative):
+            if part_text == ">":
                 axis = "/"
                 continue
-            step = _step(token)
+            step = _step(part_text)
             path += f"{axis}{step}" if axis == "/" or not path else f"//{step}"
             axis = "//"
         if not path or axis == "/":
@@ -248,10 +249,10 @@ def css_to_xpath(selector: str) -> str:
     return " | ".join(paths)
 
 
-def _step(token: str) -> str:
-    match = _STEP.fullmatch(token)
+def _step(part_text: str) -> str:
+    match = _STEP.fullmatch(part_text)
     if not match:
-        raise ValueError(f"nicht unterstützt: {token!r}")
+        raise ValueError(f"nicht unterstützt: {part_text!r}")
     tests = []
     for part in _PART.finditer(match["rest"]):
         if part["class"]:

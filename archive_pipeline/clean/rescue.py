@@ -1,11 +1,13 @@
 """Slot 250: the lead paragraph that content systems set outside the body, where the extractor loses it."""
 
+import re
 from dataclasses import replace
 
 from lxml.html import HtmlElement
 
 from archive_pipeline.clean.markup import element_text, markup_of
 from archive_pipeline.clean.spans import plain
+from archive_pipeline.clean.title import find_heading
 from archive_pipeline.model import Article, Source
 from archive_pipeline.protocols import Page
 
@@ -15,6 +17,19 @@ MAX_LEAD = 1_200
 """Characters of the longest element taken for a lead."""
 OPENING = 60
 """Characters of the description that must open the element: descriptions are often cut off behind them."""
+
+
+MIN_LEAD = 60
+NEAR = 40
+"""Elements behind the heading within which a marked lead belongs to it."""
+_LEAD_TAGS = frozenset({"p", "div", "h2", "h3", "section", "span", "strong"})
+_LEAD_MARK = re.compile(
+    r"(?:^|[\s_-])(?:lead|lede|leadtext|vorspann|excerpt|anriss|anrisstext|standfirst|einleitung|abstract"
+    r"|subheadline|introtext|intro-?text"
+    r"|teaser-?text|kurztext)(?:$|[\s_-])",
+    re.I,
+)
+_LINKED = re.compile(r"related|list|comment|author|share", re.I)
 
 
 class LeadRescue:
@@ -29,18 +44,39 @@ class LeadRescue:
         tree = page.tree
         if tree is None or not article.text:
             return article
+        body = plain(article.text)
         markup = markup_of(tree)
         description = markup.first("description", "og:description", "twitter:description", "dc.description") or ""
         opening = plain(description[:OPENING])
-        if len(opening) < 20:
-            return article
-        body = plain(article.text)
-        if opening in body:
-            return article
-        lead = _lead(tree, opening)
+        lead = None
+        if len(opening) >= 20 and opening not in body:
+            lead = _lead(tree, opening)
+        if lead is None:
+            lead = _marked_lead(tree, article.title)
         if lead is None or plain(lead) in body or plain(lead) == plain(article.title or ""):
             return article
         return replace(article, text=f"{lead}\n\n{article.text}", teaser=article.teaser or lead)
+
+
+def _marked_lead(tree: HtmlElement, title: str | None) -> str | None:
+    """A paragraph shortly behind the heading that the page itself marks as lead, intro or excerpt."""
+    heading = find_heading(tree, title)
+    if heading is None:
+        return None
+    behind = False
+    left = NEAR
+    for element in tree.iter():
+        if element is heading:
+            behind = True
+        elif behind:
+            left -= 1
+            if left < 0:
+                return None
+            if element.tag in _LEAD_TAGS and _LEAD_MARK.search(element.get("class") or ""):
+                text = element_text(element)
+                if MIN_LEAD <= len(text) <= MAX_LEAD and not _LINKED.search(element.get("class") or ""):
+                    return text
+    return None
 
 
 def _lead(tree: HtmlElement, opening: str) -> str | None:

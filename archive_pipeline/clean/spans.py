@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from archive_pipeline.model import Article, Removed
 
-__all__ = ["Line", "cut", "cut_lines", "lines", "plain"]
+__all__ = ["Line", "cut", "cut_lines", "lines", "plain", "terms"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +68,8 @@ _WORDS = re.compile(r"[^\W_]+")
 def plain(text: str) -> str:
     """The words of a text in lower case, without punctuation: equal for lines that read the same."""
     return " ".join(_WORDS.findall(text.casefold()))
+
+
+def terms(text: str) -> frozenset[str]:
+    """A set of short texts from one long one: separated by bars, line breaks around them ignored."""
+    return frozenset(" ".join(term.split()) for term in text.split("|") if term.strip())

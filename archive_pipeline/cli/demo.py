@@ -1,6 +1,9 @@
 """`demo`: the whole way, on the sample site, over real HTTP on this machine alone."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import click
@@ -53,26 +56,40 @@ def demo(settings: Settings, folder: Path) -> None:
     Ohne Internet: der Server läuft nur auf diesem Rechner. Ein zweiter Aufruf zeigt, dass nichts doppelt archiviert
     wird.
     """
-    with serve_sample(port=_port_of(folder)) as base:
+    with _served(folder) as base:
         _write_config(folder, base)
         workspace = open_workspace(folder)
         click.echo(f"Beispielseite {base} · Archiv {folder}", err=True)
         with reporter(settings, as_json=False) as progress:
             report = run(workspace, list(workspace.config.sources), progress=progress)
     say_report(report)
+    today = date.today()
     with open_search(workspace) as search:
-        everything = search.search("", limit=0)
+        everything = search.search("", today=today, limit=0)
         click.echo(f"\n{everything.total} Mitteilungen im Archiv")
         say_facets(everything, most=6)
         for query in QUERIES:
             click.echo(f"\n$ archive-pipeline -C {folder} search '{query}'")
-            found = search.search(query, limit=3)
+            found = search.search(query, today=today, limit=3)
             say_hits(found)
-        first = search.search(QUERIES[0], limit=1).hits[0].id
+        first = search.search(QUERIES[0], today=today, limit=1).hits[0].id
     click.echo("\nWeiter geht es mit:")
     click.echo(f"  archive-pipeline -C {folder} search 'kreis:Heinsberg ehrenamt'")
     click.echo(f"  archive-pipeline -C {folder} show d/{first} --why")
     click.echo(f"  archive-pipeline -C {folder} status")
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    port = _port_of(folder)
+    try:
+        with serve_sample(port) as base:
+            yield base
+    except OSError as error:
+        raise ConfigError(
+            f"Auf Anschluss {port} antwortet schon ein anderes Programm ({error.strerror})",
+            hint="einen anderen Ordner nennen: archive-pipeline demo DIR",
+        ) from error
 
 
 def _port_of(folder: Path) -> int:

@@ -118,21 +118,20 @@ def main() -> None:
     """Entry point: runs the command line and turns errors into one or two lines and an exit code."""
     sys.excepthook = _say_unexpected
     try:
-        command_line.main(standalone_mode=False)
+        code = command_line.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
         click.echo("Abgebrochen; der Stand ist gesichert.", err=True)
         sys.exit(130)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except ArchivePipelineError as error:
         _say(error)
         sys.exit(error.exit_code)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _say(error: ArchivePipelineError) -> None:

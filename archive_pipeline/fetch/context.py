@@ -7,7 +7,6 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import TypeGuard
-from urllib.parse import urljoin
 
 from pydantic import BaseModel
 
@@ -251,7 +250,7 @@ def _redirected(exchange: Exchange) -> str:
         raise FetchError("Eine Weiterleitung ohne Ziel", url=exchange.url, hint="Adresse im Browser prüfen")
     with suppress(UnicodeDecodeError):  # umlauts sent as raw UTF-8
         location = location.encode("latin-1").decode("utf-8")
-    return sendable_url(urljoin(exchange.url, location))
+    return sendable_url(location, exchange.url)
 
 
 def _best_body(exchange: Exchange, limit: int) -> tuple[bytes, tuple[str, ...]]:

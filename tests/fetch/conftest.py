@@ -4,9 +4,12 @@ Host names resolve to public addresses, so that the address guard is at work; th
 address to one server on loopback, which tells the hosts apart by their Host header.
 """
 
+import shutil
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -80,6 +83,7 @@ class Web(httpcore2.SyncBackend):
     requests: list[Request] = field(default_factory=list)
     names: dict[str, list[str]] = field(default_factory=dict)
     connected: list[str] = field(default_factory=list)
+    server_names: list[str | None] = field(default_factory=list)
 
     def resolve(self, host: str, port: int) -> list[str]:
         return self.names.get(host, [PUBLIC])
@@ -97,16 +101,44 @@ class Web(httpcore2.SyncBackend):
         return [request.path for request in self.requests if request.path != "/robots.txt"]
 
 
-@pytest.fixture
-def web() -> Iterator[Web]:
+@contextmanager
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[Web]:
     server = Server(("127.0.0.1", 0), Handler)
     server.web = Web(port=server.server_address[1])
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield server.web
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield server.web
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    with serving() as started:
+        yield started
+
+
+@pytest.fixture
+def tls_web(tmp_path: Path) -> Iterator[Web]:
+    """The same over TLS, with a certificate for amt.example that lies in `certificate.pem` and nobody signed."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl fehlt: kein Zertifikat für den Testserver")
+    certificate, key = str(tmp_path / "certificate.pem"), str(tmp_path / "key.pem")
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=amt.example"
+    names = ["-addext", "subjectAltName=DNS:amt.example"]
+    subprocess.run([*make.split(), *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    asked: list[str | None] = []
+    tls.sni_callback = lambda connection, name, context: asked.append(name)
+    with serving(tls) as started:
+        started.server_names = asked
+        yield started
 
 
 @dataclass
@@ -169,7 +201,13 @@ MakeArchive = Callable[..., Archive]
 def make_archive(web: Web, tmp_path: Path) -> Iterator[MakeArchive]:
     with ExitStack() as stack:
 
-        def make(*, interval: float = 0, timeouts: Timeouts | None = None, resolve: Resolver = web.resolve) -> Archive:
+        def make(
+            *,
+            interval: float = 0,
+            timeouts: Timeouts | None = None,
+            resolve: Resolver = web.resolve,
+            network: Web = web,
+        ) -> Archive:
             store = WarcStore(tmp_path / "data", software="test", operator="test", clock=lambda: NOW)
             sleeps: list[float] = []
             client = HttpClient(
@@ -180,7 +218,7 @@ def make_archive(web: Web, tmp_path: Path) -> Iterator[MakeArchive]:
                 timeouts=timeouts,
                 sleep=sleeps.append,
                 resolve=resolve,
-                network=web,
+                network=network,
             )
             stack.callback(store.close)
             stack.callback(client.close)

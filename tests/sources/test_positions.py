@@ -2,8 +2,12 @@
 
 import tomllib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import tomlkit
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from archive_pipeline.sources.positions import KeyPath, Position, Positions
 
@@ -57,6 +61,45 @@ def leaves(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, object]
             yield from leaves(inner, (*path, index))
     else:
         yield path, value
+
+
+keys = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=6)
+scalars = st.one_of(
+    st.booleans(), st.integers(-9, 9), keys, st.dates(), st.floats(allow_nan=False, allow_infinity=False)
+)
+documents = st.dictionaries(
+    keys,
+    st.recursive(
+        scalars,
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(keys, inner, max_size=3)),
+        max_leaves=12,
+    ),
+    max_size=5,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(documents)
+def test_any_document_gives_every_leaf_a_place_of_its_own_where_its_value_begins(document: dict[str, Any]) -> None:
+    text = tomlkit.dumps(document)
+    positions = Positions(text)
+    found = list(leaves(tomllib.loads(text)))
+    places = [positions.of_value(path) for path, _ in found]
+    assert len(set(places)) == len(places)
+    for (path, value), place in zip(found, places, strict=True):
+        assert path in set(positions)
+        rest = rest_of_line(text, place)
+        assert value_at(rest) == value
+
+
+def value_at(rest: str) -> object:
+    """The value at the beginning of a line's rest: the longest piece that is one."""
+    for end in range(len(rest), 0, -1):
+        try:
+            return tomllib.loads(f"value = {rest[:end]}")["value"]
+        except tomllib.TOMLDecodeError:
+            continue
+    return None
 
 
 def rest_of_line(text: str, position: Position) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from warcio.archiveiterator import ArchiveIterator
@@ -52,16 +53,24 @@ def assert_readable(data: bytes) -> None:
         record.raw_stream.read()
 
 
-def test_truncated_at_every_byte(make_store: MakeStore, tmp_path: Path) -> None:
-    store = make_store(tmp_path / "whole")
+@pytest.fixture
+def quick_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: thousands of fsyncs take long on a disk."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
+        yield Path(folder)
+
+
+def test_truncated_at_every_byte(make_store: MakeStore, quick_folder: Path) -> None:
+    store = make_store(quick_folder / "whole")
     kept = store.write_resource(urn("q", "a"), b"a", describe("a"))
     known = store.sync()
     tail = [write_exchange(store, "b"), store.write_resource(urn("q", "c"), b"c", describe("c"))]
     store.close()
     name = kept.capture.warc_file
-    whole = (tmp_path / "whole" / name).read_bytes()
-    broken = make_store(tmp_path / "broken")
-    path = tmp_path / "broken" / name
+    whole = (quick_folder / "whole" / name).read_bytes()
+    broken = make_store(quick_folder / "broken")
+    path = quick_folder / "broken" / name
     path.parent.mkdir(parents=True)
     for length in range(known[name], len(whole) + 1):
         path.write_bytes(whole[:length])

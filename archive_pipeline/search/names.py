@@ -1,0 +1,202 @@
+"""Names of filter values: what people type for a Kreis or a party, and what they are shown."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Protocol
+
+from archive_pipeline.classify.gazetteer import District
+from archive_pipeline.classify.vocabulary import read_table
+from archive_pipeline.language.folding import fold
+from archive_pipeline.model import Axis, Vocabulary
+
+__all__ = ["NameTable", "Names", "VocabularyNames"]
+
+_NEAREST = 3
+_AXES = {"party": Axis.PARTY, "organisation": Axis.ORGANISATION, "topic": Axis.TOPIC}
+_LABEL_PARTS = re.compile(r", | und ")
+
+_STATES = {
+    "01": ("Schleswig-Holstein", "SH"),
+    "02": ("Hamburg", "HH"),
+    "03": ("Niedersachsen", "NI", "NDS"),
+    "04": ("Bremen", "HB"),
+    "05": ("Nordrhein-Westfalen", "NRW", "NW"),
+    "06": ("Hessen", "HE"),
+    "07": ("Rheinland-Pfalz", "RP", "RLP"),
+    "08": ("Baden-Württemberg", "BW"),
+    "09": ("Bayern", "BY"),
+    "10": ("Saarland", "SL"),
+    "11": ("Berlin", "BE"),
+    "12": ("Brandenburg", "BB"),
+    "13": ("Mecklenburg-Vorpommern", "MV"),
+    "14": ("Sachsen", "SN"),
+    "15": ("Sachsen-Anhalt", "ST", "LSA"),
+    "16": ("Thüringen", "TH"),
+}
+"""Names and usual abbreviations of the Länder by the first two digits of the AGS."""
+
+_TOPIC_WORDS = """
+macroeconomics: Haushalt Finanzen Steuern Steuerpolitik Konjunktur Finanzpolitik
+civil_rights: Gleichstellung Minderheiten Datenschutz Diskriminierung Inklusion Menschenrechte Bürgerrechte
+health: Gesundheitspolitik Krankenhaus Medizin Pflege
+agriculture: Landwirtschaft Ernährung Agrarpolitik Agrar Forst
+labour: Arbeit Arbeitsmarkt Beschäftigung Ausbildung Fachkräfte
+education: Schule Hochschule Kita Bildungspolitik Schulpolitik Schulen
+environment: Umweltschutz Klima Klimaschutz Naturschutz Abfall
+energy: Energiepolitik Energiewende Strom Windkraft
+immigration: Migration Zuwanderung Einwanderung Asyl Flucht Flüchtlinge Integration
+transportation: Mobilität ÖPNV Nahverkehr Straßenverkehr Bahn Verkehrspolitik
+law_crime: Recht Justiz Kriminalität Polizei Sicherheit Innere-Sicherheit
+social_welfare: Soziales Sozialpolitik Familie Jugend Senioren Ehrenamt Armut
+housing: Wohnen Wohnungsbau Stadtentwicklung Bauen Mieten
+domestic_commerce: Wirtschaft Handel Tourismus Wirtschaftspolitik
+defence: Bundeswehr Verteidigungspolitik Militär
+technology: Digitalisierung Forschung Technologie Kommunikation Medien Internet Wissenschaft
+foreign_trade: Export Zoll Freihandel
+international_affairs: Außenpolitik Entwicklungshilfe Europa International
+european_integration: EU Europapolitik Europa
+government_operations: Verwaltung Wahlen Kommunalpolitik Staat Personal Behörden
+public_lands: Gewässer Liegenschaften Wasser Flächen
+culture: Kulturpolitik Kunst Museum Musik Theater Bibliothek
+sport: Sportpolitik Vereinssport
+"""
+"""Everyday German words for topics, besides their labels."""
+
+
+class Names(Protocol):
+    """Turns typed values of filter fields into keys and keys into labels."""
+
+    def resolve(self, field: str, text: str) -> tuple[str, ...]:
+        """The keys a key, slug or name stands for; nothing when it is not known."""
+
+    def nearest(self, field: str, text: str) -> tuple[str, ...]:
+        """Known names that look like the text, the most alike first."""
+
+    def label(self, field: str, value: str) -> str:
+        """The name of a key; the key itself when it has none."""
+
+
+class NameTable:
+    """Names in memory. `labels` gives the label by key for each field, `names` further names with their keys.
+
+    A field ending in `_mentioned` shares the names of the plain one. Fields without names (source, language) take
+    every value as its own key.
+    """
+
+    def __init__(
+        self,
+        labels: Mapping[str, Mapping[str, str]],
+        names: Mapping[str, Iterable[tuple[str, str]]] | None = None,
+    ) -> None:
+        self._labels = {field: dict(known) for field, known in labels.items()}
+        self._keys: dict[str, dict[str, dict[str, None]]] = {}
+        self._shown: dict[str, dict[str, str]] = {}
+        for field, known in self._labels.items():
+            own = ((name, key) for key, label in known.items() for name in (key, label))
+            for name, key in (*own, *(names or {}).get(field, ())):
+                self._keys.setdefault(field, {}).setdefault(_fold(name), {})[key] = None
+                self._shown.setdefault(field, {}).setdefault(_fold(name), name)
+
+    def resolve(self, field: str, text: str) -> tuple[str, ...]:
+        """The keys a key, slug or name stands for; nothing when it is not known."""
+        known = self._keys.get(_plain(field))
+        if known is None:
+            return (text,)
+        return tuple(known.get(_fold(text), ()))
+
+    def nearest(self, field: str, text: str) -> tuple[str, ...]:
+        """Known names that look like the text, the most alike first."""
+        shown = self._shown.get(_plain(field), {})
+        alike = difflib.get_close_matches(_fold(text), shown, n=_NEAREST, cutoff=0.7)
+        return tuple(dict.fromkeys(shown[name] for name in alike))
+
+    def label(self, field: str, value: str) -> str:
+        """The name of a key; the key itself when it has none."""
+        return self._labels.get(_plain(field), {}).get(value, value)
+
+
+class VocabularyNames:
+    """The names of the given vocabularies and of the places that ship with the package; each field's names are
+    read when they are first asked for."""
+
+    def __init__(self, vocabularies: Iterable[Vocabulary]) -> None:
+        self._vocabularies = tuple(vocabularies)
+        self._tables: dict[str, NameTable] = {}
+
+    def resolve(self, field: str, text: str) -> tuple[str, ...]:
+        """The keys a key, slug or name stands for; nothing when it is not known.
+
+        A local voter group is bound to its place: `uwg@05370` is a key of its own, `uwg` the type."""
+        kind, at, place = text.partition("@")
+        if at and _plain(field) == "party":
+            return tuple(f"{key}@{place}" for key in self._table(field).resolve(field, kind))
+        return self._table(field).resolve(field, text)
+
+    def nearest(self, field: str, text: str) -> tuple[str, ...]:
+        """Known names that look like the text, the most alike first."""
+        return self._table(field).nearest(field, text)
+
+    def label(self, field: str, value: str) -> str:
+        """The name of a key; the key itself when it has none."""
+        kind, at, place = value.partition("@")
+        if at and _plain(field) == "party":
+            return f"{self.label('party', kind)} ({self.label('district', place)})"
+        return self._table(field).label(field, value)
+
+    def _table(self, field: str) -> NameTable:
+        field = _plain(field)
+        if field not in self._tables:
+            place = _PLACES.get(field)
+            self._tables[field] = place() if place else self._axis_table(field)
+        return self._tables[field]
+
+    def _axis_table(self, field: str) -> NameTable:
+        entries = [e for v in self._vocabularies for e in v.entries if e.axis is _AXES.get(field)]
+        if not entries:
+            return NameTable({})
+        names = [(name, e.value) for e in entries for name in (*e.surfaces, *e.weak_surfaces) if "*" not in name]
+        if field == "topic":
+            names += [(part, e.value) for e in entries for part in _LABEL_PARTS.split(e.label)]
+            known = {e.value for e in entries}
+            lines = (line.partition(":") for line in _TOPIC_WORDS.strip().splitlines())
+            names += [(word, topic) for topic, _, words in lines if topic in known for word in words.split()]
+        return NameTable({field: {e.value: e.label for e in entries}}, {field: names})
+
+
+@cache
+def _districts() -> NameTable:
+    rows = read_table("district")
+    labels = {
+        row["ags5"]: District(ags=row["ags5"], name=row["name"], type=row["type"], state=row["bundesland"]).label
+        for row in rows
+    }
+    names = [(name, row["ags5"]) for row in rows for name in (row["name"], *row["variants"].split("|")) if name]
+    return NameTable({"district": labels}, {"district": names})
+
+
+@cache
+def _municipalities() -> NameTable:
+    return NameTable({"municipality": {row["ags8"]: row["name"] for row in read_table("municipality")}})
+
+
+@cache
+def _states() -> NameTable:
+    names = [(name, key) for key, known in _STATES.items() for name in known]
+    return NameTable({"state": {key: known[0] for key, known in _STATES.items()}}, {"state": names})
+
+
+_PLACES: Mapping[str, Callable[[], NameTable]] = {
+    "district": _districts,
+    "municipality": _municipalities,
+    "state": _states,
+}
+
+
+def _plain(field: str) -> str:
+    return field.removesuffix("_mentioned")
+
+
+def _fold(name: str) -> str:
+    return " ".join(fold(name).replace("-", " ").split())

@@ -1,0 +1,280 @@
+"""From query text to query tree, leniently: no text is an error, every liberty taken is noted."""
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from archive_pipeline.language.analysis import analyse, compound_parts, is_stop_word
+from archive_pipeline.language.folding import fold
+from archive_pipeline.query import (
+    FILTER_FIELDS,
+    TEXT_FIELDS,
+    All,
+    And,
+    Exact,
+    Filter,
+    Fuzzy,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Prefix,
+    Range,
+    Term,
+)
+from archive_pipeline.search.dates import parse_range, parse_since
+from archive_pipeline.search.describe import describe
+from archive_pipeline.search.lexer import FIELDS, Lexeme, lex
+from archive_pipeline.search.names import Names
+
+__all__ = ["MAX_QUERY_BYTES", "Match", "ParsedQuery", "parse_query"]
+
+Match = Literal["all", "any"]
+"""Whether words without operator must all be found, or any of them."""
+
+MAX_QUERY_BYTES = 2048
+"""Longer queries are cut: their cost grows faster than their length."""
+
+_MAX_DEPTH = 20
+_MIN_PREFIX = 3
+_MAX_NAME_WORDS = 4
+_MAX_DISTANCE = 2
+_FUZZY = re.compile(r"(.+)~(\d?)\d*", re.DOTALL)
+_UNKNOWN_FIELD = re.compile(r"([^\W\d_]{3,}(?:\.[^\W\d_]+)?):(?!//)([^\W_].*)", re.DOTALL)
+_GENDER = re.compile(r"(?:in|innen|e|en|er|es|r|n|m|s)(?![^\W\d_])|innen")
+_OUTER = "?!.,;:…*"
+_Operand = Callable[[], Node | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedQuery:
+    """A query as it was understood: the tree, notes on every liberty taken (German, with columns), and the tree
+    in words."""
+
+    node: Node
+    notes: tuple[str, ...]
+    understood: str
+
+
+def parse_query(text: str, *, names: Names, today: date, match: Match = "all") -> ParsedQuery:
+    """Read a query. `today` is what `seit:30t` counts from."""
+    reader = _Reader(_capped(text), names=names, today=today, match=match)
+    node = reader.read()
+    if len(text.encode("utf-8", "replace")) > MAX_QUERY_BYTES:
+        reader.notes.insert(0, f"Die Anfrage ist länger als {MAX_QUERY_BYTES} Byte, der Rest wurde nicht gelesen")
+    return ParsedQuery(node=node, notes=tuple(reader.notes), understood=describe(node, names))
+
+
+def _capped(text: str) -> str:
+    return text.encode("utf-8", "replace")[:MAX_QUERY_BYTES].decode("utf-8", "ignore")
+
+
+class _Reader:
+    """Recursive descent over the tokens: OR binds weakest, then AND, then words side by side, then NOT."""
+
+    def __init__(self, text: str, *, names: Names, today: date, match: Match) -> None:
+        self.notes: list[str] = []
+        self._lexemes = lex(text)
+        self._place = 0
+        self._names = names
+        self._today = today
+        self._match = match
+        self._depth = 0
+
+    def read(self) -> Node:
+        parts: list[Node] = []
+        while self._place < len(self._lexemes):
+            node = self._either(None)
+            if node is not None:
+                parts.append(node)
+            if self._peek("close"):
+                self._note("schließende Klammer ohne öffnende weggelassen")
+                self._place += 1
+        node = self._together(parts)
+        if node is None and self._lexemes and not self.notes:
+            self.notes.append("Die Anfrage enthält kein Wort, nach dem gesucht werden kann")
+        return node or All()
+
+    def _either(self, field: str | None) -> Node | None:
+        nodes = self._chain("or", lambda: self._both(field))
+        return _joined(Or, nodes)
+
+    def _both(self, field: str | None) -> Node | None:
+        return _joined(And, self._chain("and", lambda: self._side_by_side(field)))
+
+    def _chain(self, operator: Literal["or", "and"], operand: _Operand) -> list[Node]:
+        nodes = [operand()]
+        while self._peek(operator):
+            lexeme = self._lexemes[self._place]
+            self._place += 1
+            nodes.append(operand())
+            if nodes[-1] is None or nodes[-2] is None:
+                self._note(f"{lexeme.text} ohne Wort davor oder danach weggelassen", lexeme)
+        return [node for node in nodes if node is not None]
+
+    def _side_by_side(self, field: str | None) -> Node | None:
+        nodes: list[Node] = []
+        while self._place < len(self._lexemes) and not self._peek("or", "and", "close"):
+            node = self._signed(field)
+            if node is not None:
+                nodes.append(node)
+        if field and FIELDS[field] in FILTER_FIELDS:
+            return _joined(Or, nodes)
+        return self._together(nodes)
+
+    def _together(self, nodes: list[Node]) -> Node | None:
+        """Nodes without operator between them: filters and exclusions always hold, words as `match` says."""
+        if any(not _is_stop_word(node) for node in nodes if not isinstance(node, Filter | Range | Not)):
+            nodes = [node for node in nodes if not _is_stop_word(node)]
+        if self._match == "all":
+            return _joined(And, nodes)
+        words: list[Node] = [node for node in nodes if not isinstance(node, Filter | Range | Not)]
+        always: list[Node] = [node for node in nodes if isinstance(node, Filter | Range | Not)]
+        either = _joined(Or, words)
+        known = [node for node in always if not (isinstance(node, Filter) and not node.values)]
+        always = known if known or words else always
+        return _joined(And, always if either is None else [either, *always])
+
+    def _signed(self, field: str | None) -> Node | None:
+        negative = False
+        while self._peek("not"):
+            lexeme = self._lexemes[self._place]
+            negative, self._place = not negative, self._place + 1
+            if self._place >= len(self._lexemes) or self._peek("or", "and", "close"):
+                self._note(f"{lexeme.text} ohne Wort danach weggelassen", lexeme)
+                return None
+        lexeme = self._lexemes[self._place]
+        self._place += 1
+        node = self._operand(lexeme, lexeme.field or field)
+        if node is None:
+            return None
+        return Not(node) if negative != lexeme.minus else node
+
+    def _operand(self, lexeme: Lexeme, field: str | None) -> Node | None:
+        if lexeme.kind == "open":
+            return self._bracket(lexeme, field)
+        if lexeme.kind == "phrase" and not lexeme.closed:
+            self._note("Anführungszeichen ohne Ende bis zum Schluss gelesen", lexeme)
+        name = FIELDS[field] if field else None
+        if name is not None and not lexeme.text.strip(_OUTER + " "):
+            self._note(f"Feld {field} ohne Wert weggelassen", lexeme)
+            return None
+        if name in FILTER_FIELDS:
+            return self._filter(name, field or name, lexeme)
+        if name in {"published", "captured", "since"}:
+            return self._date(name, field or name, lexeme)
+        assert name is None or name in TEXT_FIELDS
+        return self._phrase(lexeme, name) if lexeme.kind == "phrase" else self._word(lexeme, name)
+
+    def _bracket(self, lexeme: Lexeme, field: str | None) -> Node | None:
+        if self._depth >= _MAX_DEPTH:
+            self._note(f"mehr als {_MAX_DEPTH} Klammern ineinander: diese weggelassen", lexeme)
+            return None
+        self._depth += 1
+        node = self._either(field)
+        self._depth -= 1
+        if self._peek("close"):
+            self._place += 1
+        elif self._place >= len(self._lexemes):
+            self._note("Klammer ohne Ende am Schluss geschlossen", lexeme)
+        return node
+
+    def _phrase(self, lexeme: Lexeme, field: str | None) -> Node | None:
+        texts = tuple(lexeme.text.split())
+        count = len({token.position for token in analyse(" ".join(texts)) if token.kind != "part"})
+        if not count:
+            return None
+        if count == 1:
+            return Exact(texts[0], field) if lexeme.exact else Term(" ".join(texts), field)
+        return Phrase(texts, lexeme.slop, field)
+
+    def _word(self, lexeme: Lexeme, field: str | None) -> Node | None:
+        text = lexeme.text.strip("?!,;")
+        fuzzy = _FUZZY.fullmatch(text)
+        if fuzzy and analyse(fuzzy[1]):
+            distance = min(int(fuzzy[2] or 1), _MAX_DISTANCE)
+            word = fuzzy[1].strip(_OUTER)
+            return Fuzzy(word, distance, field) if distance else Exact(word, field)
+        if text.endswith("*") and not lexeme.exact:
+            return self._prefix(text.rstrip(_OUTER), lexeme, field)
+        word = text.strip(_OUTER + "~")
+        if not analyse(word):
+            return None
+        unknown = None if field else _UNKNOWN_FIELD.fullmatch(word)
+        if unknown and not _GENDER.match(unknown[2]):
+            return self._unknown_field(unknown, lexeme)
+        return Exact(word, field) if lexeme.exact else self._term(word, field)
+
+    def _term(self, word: str, field: str | None) -> Node:
+        """A word; where any word is enough, a compound may be met by its parts too."""
+        parts = compound_parts(word) if self._match == "any" else ()
+        return Or((Term(word, field), *(Term(part, field) for part in parts))) if parts else Term(word, field)
+
+    def _prefix(self, word: str, lexeme: Lexeme, field: str | None) -> Node | None:
+        letters = fold(word.lstrip("*"))
+        if len(letters) < _MIN_PREFIX:
+            self._note(f"„{word}*“ ist zu kurz: ein Wortanfang braucht {_MIN_PREFIX} Buchstaben", lexeme)
+            return self._term(word, field) if analyse(word) else None
+        return Prefix(word.lstrip("*"), field)
+
+    def _unknown_field(self, found: re.Match[str], lexeme: Lexeme) -> Node | None:
+        near = difflib.get_close_matches(found[1].casefold(), FIELDS, n=1)
+        meant = f", meinten Sie {near[0]}:?" if near else ""
+        self._note(f"Feld {found[1]} gibt es nicht{meant} – als Wörter gelesen", lexeme)
+        return self._together([self._term(word, None) for word in (found[1], found[2]) if analyse(word)])
+
+    def _filter(self, name: str, field: str, lexeme: Lexeme) -> Node | None:
+        values: dict[str, None] = {}
+        texts = [lexeme.text] if lexeme.kind == "phrase" else lexeme.text.split(",")
+        for text in filter(None, (text.strip().strip("?!;") for text in texts)):
+            keys = self._names.resolve(name, text) or self._longer_name(name, text, lexeme)
+            values.update(dict.fromkeys(keys))
+            if not keys:
+                near = self._names.nearest(name, text)
+                meant = f", meinten Sie {' oder '.join(near)}?" if near else ""
+                self._note(f"{field}: „{text}“ ist nicht bekannt{meant}", lexeme)
+        return Filter(name, tuple(values))
+
+    def _longer_name(self, name: str, text: str, lexeme: Lexeme) -> tuple[str, ...]:
+        """The keys of a name that goes on in the next words (`partei:Freie Demokraten`), which are then used up."""
+        if lexeme.kind == "word":
+            for end in range(self._place + 1, min(self._place + _MAX_NAME_WORDS, len(self._lexemes)) + 1):
+                following = self._lexemes[self._place : end]
+                if any(word.kind != "word" or word.field or word.minus or word.exact for word in following):
+                    break
+                keys = self._names.resolve(name, " ".join((text, *(word.text for word in following))))
+                if keys:
+                    self._place = end
+                    return keys
+        return ()
+
+    def _date(self, name: str, field: str, lexeme: Lexeme) -> Node | None:
+        text = lexeme.text.strip("?!,;")
+        found = parse_since(text, self._today) if name == "since" else parse_range(name, text)
+        if found is None:
+            self._note(f"{field}: „{text}“ ist kein Datum, weggelassen (z. B. 2016, 2016-05, 2015..2017)", lexeme)
+        return found
+
+    def _peek(self, *kinds: str) -> bool:
+        return self._place < len(self._lexemes) and self._lexemes[self._place].kind in kinds
+
+    def _note(self, text: str, lexeme: Lexeme | None = None) -> None:
+        column = (lexeme or self._lexemes[self._place]).column
+        self.notes.append(f"Spalte {column}: {text}")
+
+
+def _is_stop_word(node: Node) -> bool:
+    return isinstance(node, Term) and is_stop_word(node.text)
+
+
+def _joined(kind: type[And] | type[Or], nodes: list[Node]) -> Node | None:
+    """The nodes under one operator, nested ones of the same kind lifted; nothing for none, itself for one."""
+    flat: list[Node] = []
+    for node in nodes:
+        flat.extend(node.nodes if isinstance(node, kind) else (node,))
+    if len(flat) <= 1:
+        return flat[0] if flat else None
+    return kind(tuple(flat))

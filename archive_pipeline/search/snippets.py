@@ -1,0 +1,128 @@
+"""Passages of a text that show why it was found."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from archive_pipeline.index.evaluation import within_distance
+from archive_pipeline.index.terms import PART_SIGN, WordQuery, exact_forms, phrase_query, word_query
+from archive_pipeline.language.analysis import Token, analyse
+from archive_pipeline.language.folding import fold
+from archive_pipeline.query import And, Exact, Fuzzy, Node, Or, Phrase, Prefix, Term
+
+__all__ = ["Highlight", "Snippet", "highlights", "snippets"]
+
+_BEFORE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Highlight:
+    """A stretch to mark, `text[start:end]`, in code points."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """A passage; its highlights count within `text`, `start` says where in the release it begins."""
+
+    text: str
+    start: int
+    highlights: tuple[Highlight, ...]
+
+
+def snippets(text: str, node: Node, *, count: int = 2, width: int = 200) -> tuple[Snippet, ...]:
+    """Up to `count` passages of about `width` characters with the most different query words, in text order; the
+    beginning of the text when no word of the query stands in it."""
+    marks = _marks(text, node, None)
+    if not marks:
+        return (_snippet(text, 0, width, ()),) if text.strip() else ()
+    windows = []
+    for index, (_, mark) in enumerate(marks):
+        inside = [m for m in marks[index:] if m[1].end <= mark.start - _BEFORE + width]
+        windows.append((-len({leaf for leaf, _ in inside}), -len(inside), mark.start))
+    chosen: list[int] = []
+    for *_, start in sorted(windows):
+        if len(chosen) < count and all(abs(start - other) >= width for other in chosen):
+            chosen.append(start)
+    plain = tuple(dict.fromkeys(mark for _, mark in marks))
+    return tuple(_snippet(text, max(0, start - _BEFORE), width, plain) for start in sorted(chosen))
+
+
+def highlights(text: str, node: Node, field: str | None = None) -> tuple[Highlight, ...]:
+    """Everything in a text that the query asks for; `field` adds the words asked for in that field alone."""
+    return tuple(dict.fromkeys(mark for _, mark in _marks(text, node, field)))
+
+
+def _snippet(text: str, start: int, width: int, marks: Sequence[Highlight]) -> Snippet:
+    """A window moved to white space on both sides."""
+    end = min(len(text), start + width)
+    while start > 0 and not text[start - 1].isspace() and end - start < 2 * width:
+        start -= 1
+    while end < len(text) and not text[end].isspace() and end - start < 2 * width:
+        end += 1
+    inside = tuple(Highlight(m.start - start, m.end - start) for m in marks if start <= m.start and m.end <= end)
+    return Snippet(text=text[start:end], start=start, highlights=inside)
+
+
+def _marks(text: str, node: Node, field: str | None) -> list[tuple[int, Highlight]]:
+    """Number of the query leaf and stretch, in text order."""
+    tokens = analyse(text)
+    found = [
+        (number, mark)
+        for number, leaf in enumerate(_leaves(node))
+        if leaf.field is None or leaf.field == field
+        for mark in _leaf_marks(tokens, leaf)
+    ]
+    return sorted(set(found), key=lambda item: (item[1].start, item[1].end, item[0]))
+
+
+def _leaves(node: Node) -> Iterator[Term | Phrase | Prefix | Fuzzy | Exact]:
+    match node:
+        case And(nodes) | Or(nodes):
+            for inner in nodes:
+                yield from _leaves(inner)
+        case Term() | Phrase() | Prefix() | Fuzzy() | Exact():
+            yield node
+
+
+def _leaf_marks(tokens: Sequence[Token], leaf: Term | Phrase | Prefix | Fuzzy | Exact) -> Iterator[Highlight]:
+    match leaf:
+        case Term(text):
+            yield from _word_marks(tokens, word_query(text), 0)
+        case Phrase(texts, slop):
+            yield from _word_marks(tokens, phrase_query(texts), slop)
+        case Exact(text):
+            forms = exact_forms(text)
+            yield from (Highlight(t.start, t.end) for t in tokens if t.form in forms)
+        case Prefix(text):
+            begin = fold(text)
+            yield from (Highlight(t.start, t.end) for t in tokens if t.form.startswith(begin))
+        case Fuzzy(text, distance):
+            form = fold(text)
+            for token in tokens:
+                if token.form[:1] == form[:1] and within_distance(form, token.form, distance) is not None:
+                    yield Highlight(token.start, token.end)
+
+
+def _word_marks(tokens: Sequence[Token], wanted: WordQuery, slop: int) -> Iterator[Highlight]:
+    for token in tokens:
+        if (PART_SIGN + token.text if token.kind == "part" else token.text) in wanted.keys:
+            yield Highlight(token.start, token.end)
+    if wanted.sequence:
+        yield from _sequence_marks([token for token in tokens if token.kind != "part"], wanted.sequence, slop)
+
+
+def _sequence_marks(tokens: Sequence[Token], sequence: Sequence[Sequence[str]], slop: int) -> Iterator[Highlight]:
+    """The tokens of every chain that follows the sequence, one highlight each."""
+    chains: list[tuple[Token, ...]] = [(token,) for token in tokens if token.text in sequence[0]]
+    for keys in sequence[1:]:
+        following = [token for token in tokens if token.text in keys]
+        chains = [
+            (*chain, token)
+            for chain in chains
+            for token in following
+            if 0 < token.position - chain[-1].position <= slop + 1
+        ]
+    for chain in chains:
+        yield from (Highlight(token.start, token.end) for token in chain)

@@ -1,0 +1,54 @@
+"""`--help` is fast because it imports next to nothing, and it lists every command."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from archive_pipeline.cli.main import COMMANDS
+
+HEAVY = ("trafilatura", "whoosh", "httpx2", "pypdf", "lxml", "pydantic", "sqlite_utils", "rich", "feedparser", "docx")
+
+PROBE = """
+import json, sys
+from archive_pipeline.cli.main import command_line
+try:
+    command_line.main(sys.argv[1:], prog_name="archive-pipeline")
+except SystemExit:
+    pass
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def test_help_imports_nothing_heavy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, "--help"], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    assert "click" in loaded
+    assert not loaded.intersection(HEAVY)
+
+
+def test_help_lists_every_command(apl: Any) -> None:
+    text = apl("--help").stdout
+    for name in COMMANDS:
+        assert f"  {name} " in text
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_explains_itself(apl: Any, name: str) -> None:
+    text = apl(name, "--help").stdout
+    assert f"archive-pipeline {name}" in text.replace("-c ", "archive-pipeline ") or name in text
+    assert len(text) > 150
+
+
+def test_the_version(apl: Any) -> None:
+    assert apl("--version").stdout.startswith("archive-pipeline, version 0.1.0")
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(apl: Any) -> None:
+    done = apl("serach", "x", code=2)
+    assert "search" in done.stderr
+    assert "Traceback" not in done.stderr

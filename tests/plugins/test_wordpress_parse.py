@@ -1,0 +1,187 @@
+"""What the wordpress plugin makes of WordPress's answers, on recorded ones."""
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+from string import Template
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from archive_pipeline_plugins.wordpress import ThemeProfile, WordPressFetcher, parse
+
+from archive_pipeline import Article, FetchError, SiteProfile, Source
+from archive_pipeline.testing import page_of
+
+FIXTURES = Path(__file__).resolve().parents[2] / "plugins" / "wordpress" / "fixtures"
+RULES = FIXTURES.parent / "rules.toml"
+POSTS = (FIXTURES / "posts.json").read_bytes()
+
+
+def test_every_post_becomes_an_item() -> None:
+    items = parse.post_items(POSTS, "landfrauen")
+    assert [item.published for item in items] == ["2024-09-13", "2024-06-03", "2024-03-08", "2023-11-12", "2023-10-31"]
+    assert items[0].key == items[0].url == "https://landfrauen-lippe.example/2024/09/hofcafe-tag-2024/"
+    assert {item.source_id for item in items} == {"landfrauen"}
+    assert items[4].fingerprint == "2023-11-02T09:05:44"
+
+
+def test_titles_lose_markup_and_keep_characters() -> None:
+    titles = [item.title for item in parse.post_items(POSTS, "s")]
+    assert titles[1] == "Neue Ausbildung für Dorfhelferinnen – Anmeldung & Beratung ab sofort"
+    assert titles[3] == "Rezept des Monats: Pickert mit Rübenkraut"
+    body = json.dumps([{"link": "https://a.example/1", "title": {"rendered": "Mehr als 3 &lt; 5 sagen"}}]).encode()
+    assert parse.post_items(body, "s")[0].title == "Mehr als 3 < 5 sagen"
+
+
+def test_campaign_parameters_are_not_part_of_the_key() -> None:
+    body = json.dumps([{"link": "https://a.example/1/?utm_source=x"}]).encode()
+    (item,) = parse.post_items(body, "s")
+    assert (item.key, item.url) == ("https://a.example/1/", "https://a.example/1/?utm_source=x")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"link": None},
+        {"link": "/2024/1/"},
+        {"link": "javascript:alert(1)"},
+        "post",
+        None,
+        7,
+        ["https://a.example/"],
+    ],
+)
+def test_what_has_no_web_address_is_left_out(record: object) -> None:
+    body = json.dumps([record, {"link": "https://a.example/1"}]).encode()
+    assert [item.url for item in parse.post_items(body, "s")] == ["https://a.example/1"]
+
+
+def test_missing_and_odd_fields_become_none() -> None:
+    record = {"link": "https://a.example/1", "title": "Text", "date": "0000-00-00T00:00:00", "modified_gmt": None}
+    (item,) = parse.post_items(json.dumps([record]).encode(), "s")
+    assert (item.title, item.published, item.fingerprint) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "kein JSON"),
+        (b"<html>Seite nicht gefunden</html>", "kein JSON"),
+        (b"\xff\xfe\x00", "kein JSON"),
+        (b"[" * 100_000, "kein JSON"),
+        (b'{"code": "rest_no_route"}', "rest_no_route"),
+        (b"3", "int"),
+    ],
+)
+def test_an_answer_without_posts_says_what_it_is(body: bytes, reason: str) -> None:
+    with pytest.raises(parse.NoInterfaceError, match=reason):
+        parse.post_items(body, "s")
+    assert issubclass(parse.NoInterfaceError, FetchError)
+
+
+def test_the_address_of_a_page_of_posts() -> None:
+    url = parse.posts_url("https://a.example/presse", page=3, per_page=50, category=4, since=date(2024, 1, 1))
+    assert url.startswith("https://a.example/presse/wp-json/wp/v2/posts?")
+    assert parse_qs(urlsplit(url).query) == {
+        "per_page": ["50"],
+        "page": ["3"],
+        "orderby": ["modified"],
+        "_fields": ["link,date,modified_gmt,title"],
+        "categories": ["4"],
+        "after": ["2023-12-31T23:59:59"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "root"),
+    [
+        ("https://a.example", "https://a.example"),
+        ("https://a.example/?lang=de#top", "https://a.example"),
+        (" https://a.example/verband/ ", "https://a.example/verband"),
+        ("https://a.example/verband/wp-json/wp/v2/posts?page=2", "https://a.example/verband"),
+    ],
+)
+def test_the_root_of_a_site(url: str, root: str) -> None:
+    assert parse.site_root(url) == root
+
+
+def test_feeds_of_all_posts_and_of_one_category() -> None:
+    assert parse.feed_url("https://a.example") == "https://a.example/feed/"
+    assert parse.feed_url("https://a.example", 12) == "https://a.example/?feed=rss2&cat=12"
+    assert parse.feed_url("https://a.example", "für-alle") == "https://a.example/?feed=rss2&category_name=f%C3%BCr-alle"
+
+
+@pytest.mark.parametrize(
+    ("headers", "pages"),
+    [
+        ((("X-WP-TotalPages", "7"),), 7),
+        ((("x-wp-total", "70"), ("x-wp-totalpages", " 7 ")), 7),
+        ((("X-WP-TotalPages", "²"),), None),
+        ((("Content-Type", "application/json"),), None),
+    ],
+)
+def test_the_number_of_pages(headers: tuple[tuple[str, str], ...], pages: int | None) -> None:
+    assert parse.total_pages(headers) == pages
+
+
+def test_the_id_of_a_category() -> None:
+    assert parse.category_id(b'[{"id": 4}]') == 4
+    assert parse.category_id(b"[]") is None
+    assert parse.category_id(b'[{"id": "4"}, null]') is None
+
+
+def test_only_addresses_of_the_interface_are_claimed() -> None:
+    fetcher = WordPressFetcher()
+    assert fetcher.claims("https://a.example/wp-json/wp/v2/posts") == 60
+    assert fetcher.claims("https://a.example/") is None
+
+
+def rendered(theme: str) -> bytes:
+    post = json.loads(POSTS)[0]
+    page = Template((FIXTURES / theme).read_text(encoding="utf-8")).substitute(
+        title=post["title"]["rendered"],
+        content=post["content"]["rendered"],
+        url=post["link"],
+        moment=post["date"],
+        day="13.9.2024",
+    )
+    return page.encode()
+
+
+@pytest.mark.parametrize("theme", ["theme-classic.html", "theme-block.html"])
+def test_the_profile_takes_the_body_and_nothing_around_it(theme: str) -> None:
+    source = Source(id="s", fetcher="wordpress")
+    article = ThemeProfile(SiteProfile.load(RULES)).clean(Article(), page_of(rendered(theme)), source)
+    paragraphs = article.text.split("\n\n")
+    assert len(paragraphs) == 3
+    assert paragraphs[0].startswith("Detmold. Vierzehn Höfe zwischen Augustdorf und Lügde")
+    assert paragraphs[2].endswith("liegt in allen Rathäusern des Kreises Lippe aus.")
+    assert article.title == "Hofcafé-Tag: 14 Höfe öffnen am Sonntag ihre Dielen"
+
+
+def test_captions_are_kept_as_credits() -> None:
+    profile = ThemeProfile(SiteProfile.load(RULES))
+    article = profile.clean(Article(), page_of(rendered("theme-classic.html")), Source(id="s", fetcher="wordpress"))
+    assert "Foto: Landfrauen Lippe" not in article.text
+    assert any("Sitzung im Kreishaus" in credit.text for credit in article.credits)
+
+
+def test_the_profile_keeps_to_its_own_sources() -> None:
+    page = page_of(rendered("theme-classic.html"))
+    profile = ThemeProfile(SiteProfile.load(RULES))
+    for source in (Source(id="s", fetcher="feed"), Source(id="s")):
+        assert profile.clean(Article(), page, source) == Article()
+
+
+def test_a_page_without_a_theme_is_left_to_the_extractor() -> None:
+    page = page_of(b"<html><body><p>" + b"Wort " * 200 + b"</p></body></html>")
+    article = ThemeProfile(SiteProfile.load(RULES)).clean(Article(), page, Source(id="s", fetcher="wordpress"))
+    assert article == Article()
+
+
+def test_fixtures_hold_no_real_site() -> None:
+    for path in FIXTURES.iterdir():
+        hosts = set(re.findall(r"://([\w.-]+)", path.read_text(encoding="utf-8")))
+        assert hosts <= {"landfrauen-lippe.example", "wordpress.org", "purl.org", "api.w.org"}, path.name
