@@ -14,6 +14,8 @@
     │   ├── TooLargeError                1    413
     │   └── RefusedError                 6    403
     ├── CleanError                       1    422
+    ├── CodingError                      1    422
+    │   └── OutputLimitError             1    413
     ├── ClassifyError                    1    422
     ├── ArchiveError                     1    500
     │   ├── NoArchiveError               10   404
@@ -37,6 +39,7 @@ __all__ = [
     "ArchivePipelineError",
     "ClassifyError",
     "CleanError",
+    "CodingError",
     "ConfigError",
     "ConfigProblem",
     "FetchError",
@@ -46,6 +49,7 @@ __all__ = [
     "MigrationNeededError",
     "MissingExtraError",
     "NoArchiveError",
+    "OutputLimitError",
     "PluginConflictError",
     "PluginContractError",
     "PluginError",
@@ -166,6 +170,18 @@ class CleanError(ArchivePipelineError):
     """A capture has no readable text: empty, binary, truncated, in an unknown charset."""
 
     http_status = 422
+
+
+class CodingError(ArchivePipelineError):
+    """Compressed bytes end early or are damaged."""
+
+    http_status = 422
+
+
+class OutputLimitError(CodingError):
+    """Compressed bytes grow beyond the limit given for them."""
+
+    http_status = 413
 
 
 class ClassifyError(ArchivePipelineError):

@@ -74,12 +74,14 @@ def run(
         begin_run(db, run_id, command, sources, started)
         workspace.plugins.run_started(run_id, tuple(sources))
         journey = _Journey(workspace, db, pool, run_id, progress)
-        journey.recover()
-        for broken in workspace.config.broken if command == "run" else ():
-            journey.give_up(broken.source, broken.problem.message)
-        for source in sources:
-            journey.visit(source, limit)
-        journey.store.close()
+        try:
+            journey.recover()
+            for broken in workspace.config.broken if command == "run" else ():
+                journey.give_up(broken.source, broken.problem.message)
+            for source in sources:
+                journey.visit(source, limit)
+        finally:
+            journey.close()
         workspace.update_index(db)
         report = journey.report(started)
         finish_run(db, report)
@@ -181,6 +183,11 @@ class _Journey:
         self._fail(Failure(source_id=source.id, key="", stage="discover", reason=reason))
         self.progress(self._tally(source.id).report(finished=True))
 
+    def close(self) -> None:
+        """Hang up, and make everything written durable."""
+        self.client.close()
+        self.store.close()
+
     def report(self, started: datetime) -> RunReport:
         """What the whole run did. A quarantined third-party plugin makes it exit 3 as well."""
         sources = tuple(tally.report(finished=True) for tally in self.tallies.values())
@@ -202,12 +209,12 @@ class _Journey:
             store=self.store,
             base=self.workspace.config.base,
             max_bytes=self.workspace.config.archive.max_bytes,
-            previous=self._previous,
+            previous=lambda target: self._previous(source.id, target),
             stored=self._stored,
         )
 
-    def _previous(self, target: str) -> Previous | None:
-        row = latest_capture(self.db, target)
+    def _previous(self, source_id: str, target: str) -> Previous | None:
+        row = latest_capture(self.db, source_id, target)
         if row is None:
             return None
         return Previous(
@@ -216,6 +223,7 @@ class _Journey:
             sha256=row.sha256,
             warc_file=row.warc_file,
             warc_offset=row.warc_offset,
+            kind="document" if row.kind == "document" else "discovery",
             etag=row.etag,
             last_modified=row.last_modified,
         )

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import process_time
-from typing import ParamSpec, TypeVar
+from typing import ClassVar, ParamSpec, TypeVar
 from unittest.mock import patch
 
 from lxml import etree
@@ -264,7 +264,7 @@ class FetcherContract:
 
     subject: Fetcher
     source: Source
-    answers: Mapping[str, Answer] = {}
+    answers: ClassVar[Mapping[str, Answer]] = {}
     base: Path = Path()
 
     def test_states_its_settings(self) -> None:
@@ -349,7 +349,7 @@ class CleanerContract:
 
     subject: Cleaner
     source: Source = Source(id="probe", url="https://presse.example")
-    bodies: Mapping[str, bytes] = {}
+    bodies: ClassVar[Mapping[str, bytes]] = {}
     idempotent: bool = True
 
     def test_ends_in_an_article_or_says_why_not(self) -> None:
@@ -404,7 +404,7 @@ class ClassifierContract:
 
     subject: Classifier
     source: Source = Source(id="probe", url="https://presse.example")
-    articles: Mapping[str, Article] = {}
+    articles: ClassVar[Mapping[str, Article]] = {}
 
     def test_states_its_version(self) -> None:
         """`version` stands in every tag, so it is one word."""

@@ -118,18 +118,24 @@ def capture_file(path: Path, *, url: str | None = None, media_type: str | None =
 def capture_address(url: str, *, allow_private: bool = False) -> Capture:
     """What an address answers, fetched with all manners of a run. Raises RefusedError (exit code 6), FetchError."""
     with TemporaryDirectory() as folder:
+        client = HttpClient(version=VERSION, contact=HOMEPAGE, clock=utc_now)
+        store = WarcStore(Path(folder), software=SOFTWARE, operator="", clock=utc_now)
         context = SourceContext(
             Source(id="try", url=url, options=HttpOptions(allow_private=allow_private)),
             fetcher="try",
-            client=HttpClient(version=VERSION, contact=HOMEPAGE, clock=utc_now),
+            client=client,
             robots=Robots(PRODUCT),
-            store=WarcStore(Path(folder), software=SOFTWARE, operator="", clock=utc_now),
+            store=store,
             base=Path(folder),
             max_bytes=MAX_BYTES,
             previous=lambda target: None,
             stored=lambda stored: None,
         )
-        result = context.get(url, item=Item(source_id="try", key=url, url=url))
+        try:
+            result = context.get(url, item=Item(source_id="try", key=url, url=url))
+        finally:
+            client.close()
+            store.close()
     if isinstance(result, Capture):
         return result
     if isinstance(result, Refused):

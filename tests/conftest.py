@@ -38,10 +38,51 @@ def shared() -> Path:
     return SHARED
 
 
+ZYGOTE = """
+import gc, json, os, sys
+import archive_pipeline.builtin, archive_pipeline.cli.demo, archive_pipeline.cli.search, archive_pipeline.cli.try_
+import pathlib
+from archive_pipeline.cli.main import main
+from archive_pipeline.model import Source
+from archive_pipeline.plugin_manager import load_plugins
+from archive_pipeline.processing import process
+from archive_pipeline.trial import capture_file
+process(capture_file(pathlib.Path(sys.argv[1])), Source(id="warm"), load_plugins(None, os.environ))
+gc.freeze()
+for line in sys.stdin:
+    request = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+            flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            os.dup2(os.open(request.get(name, os.devnull), flags), number)
+        os.chdir(request["cwd"])
+        os.environ.clear()
+        os.environ.update(request["environ"])
+        sys.argv = ["archive-pipeline", *request["arguments"]]
+        code = 1
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    status = os.waitpid(child, 0)[1]
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+"""A process that has everything imported and forks once for each command: a command is as much a process of its own
+as when a user types it, but does not spend seconds on imports."""
+
+
 class CommandLine:
-    """Runs `archive-pipeline` in a process of its own, as a user does."""
+    """Runs `archive-pipeline` as a user does, each time in a process of its own."""
 
     def __init__(self, home: Path) -> None:
+        self._home = home
+        self._zygote: subprocess.Popen[str] | None = None
         self._environ = {
             **{key: value for key, value in os.environ.items() if not key.startswith("ARCHIVE_PIPELINE_")},
             "HOME": str(home),
@@ -51,42 +92,55 @@ class CommandLine:
         self, *arguments: str | Path, code: int | None = 0, cwd: Path | None = None, **environ: str
     ) -> subprocess.CompletedProcess[str]:
         """Run to the end; `code` is the exit code that is expected, None for any."""
-        done = subprocess.run(
-            [*self.words, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=cwd,
-            env={**self._environ, **environ},
-            timeout=240,
-            check=False,
+        out, err = self._home / "stdout", self._home / "stderr"
+        request = {
+            "arguments": [str(argument) for argument in arguments],
+            "cwd": str(cwd or self._home),
+            "environ": {**self._environ, **environ},
+            "stdout": str(out),
+            "stderr": str(err),
+        }
+        zygote = self._started()
+        assert zygote.stdin is not None
+        assert zygote.stdout is not None
+        zygote.stdin.write(json.dumps(request) + "\n")
+        zygote.stdin.flush()
+        status = int(zygote.stdout.readline())
+        done = subprocess.CompletedProcess(
+            request["arguments"], status, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
         )
         if code is not None:
-            assert done.returncode == code, f"{arguments} → {done.returncode}\n{done.stdout}\n{done.stderr}"
+            assert status == code, f"{arguments} → {status}\n{done.stdout}\n{done.stderr}"
         return done
-
-    @property
-    def words(self) -> list[str]:
-        """The command itself."""
-        return [sys.executable, "-c", "from archive_pipeline.cli.main import main; main()"]
-
-    def start(self, *arguments: str | Path) -> subprocess.Popen[bytes]:
-        """Start and return the process."""
-        return subprocess.Popen(
-            [*self.words, *map(str, arguments)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=self._environ,
-        )
 
     def json(self, *arguments: str | Path, code: int = 0) -> Any:
         """The last line of the output, read as JSON."""
         return json.loads(self(*arguments, code=code).stdout.splitlines()[-1])
 
+    def close(self) -> None:
+        """End the process that forks."""
+        if self._zygote is not None:
+            self._zygote.communicate()
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._zygote is None:
+            self._zygote = subprocess.Popen(
+                [sys.executable, "-c", ZYGOTE, str(ROOT / "README.md")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=self._environ,
+                cwd=self._home,
+            )
+        return self._zygote
+
 
 @pytest.fixture(scope="session")
-def apl(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+def apl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     """The command line."""
-    return CommandLine(tmp_path_factory.mktemp("home"))
+    command_line = CommandLine(tmp_path_factory.mktemp("home"))
+    yield command_line
+    command_line.close()
 
 
 @pytest.fixture
@@ -112,7 +166,7 @@ def make_archive(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def seeds_archive(shared: Path, tmp_path: Path) -> Iterator[Path]:
+def seeds_archive(shared: Path, tmp_path: Path) -> Path:
     """An archive whose only source is the folder of the five seed documents."""
     folder = tmp_path / "seeds"
     folder.mkdir()
@@ -124,4 +178,4 @@ def seeds_archive(shared: Path, tmp_path: Path) -> Iterator[Path]:
         '[archive]\ntitle = "Probe"\n\n[[source]]\nid = "seeds"\ntitle = "Seeds"\nfetcher = "folder"\npath = "texte"\n',
         encoding="utf-8",
     )
-    yield folder
+    return folder

@@ -79,10 +79,10 @@ def record_capture(
     )
 
 
-def latest_capture(db: Database, target: str) -> CaptureRow | None:
-    """The newest complete capture of an address (status 200) or file, or None."""
-    where = "target = ? AND (status IS NULL OR status = 200) ORDER BY captured_at DESC, rowid DESC LIMIT 1"
-    return next(capture_rows(db, where, [target]), None)
+def latest_capture(db: Database, source_id: str, target: str) -> CaptureRow | None:
+    """A source's newest complete capture of an address (status 200) or file, or None."""
+    where = "source_id = ? AND target = ? AND (status IS NULL OR status = 200) ORDER BY captured_at DESC, rowid DESC LIMIT 1"
+    return next(capture_rows(db, where, [source_id, target]), None)
 
 
 def capture_rows(db: Database, where: str, parameters: list[str | int]) -> Iterator[CaptureRow]:

@@ -9,6 +9,8 @@ from archive_pipeline.classify.district import DistrictClassifier
 from archive_pipeline.classify.names import LexiconSource
 from archive_pipeline.classify.organisation import OrganisationClassifier
 from archive_pipeline.classify.party import PartyClassifier
+from archive_pipeline.classify.persons import PersonClassifier
+from archive_pipeline.classify.quotes import QuoteClassifier
 from archive_pipeline.classify.topic import TopicClassifier
 from archive_pipeline.classify.vocabulary import builtin_vocabularies
 from archive_pipeline.model import Vocabulary
@@ -30,4 +32,6 @@ def classifiers(vocabularies: Sequence[Vocabulary]) -> tuple[tuple[str, Classifi
         ("party", PartyClassifier(lexicon)),
         ("organisation", OrganisationClassifier(lexicon)),
         ("topic", TopicClassifier(lexicon)),
+        ("persons", PersonClassifier(lexicon)),
+        ("quotes", QuoteClassifier(lexicon)),
     )

@@ -13,6 +13,7 @@ from archive_pipeline.classify.calibration import calibrate
 from archive_pipeline.classify.names import LexiconSource
 from archive_pipeline.classify.places import Mention, mentions
 from archive_pipeline.classify.reading import Passage, Reading, read
+from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Axis, Evidence, Finding, Role, Source, Tag
 
 __all__ = ["DistrictClassifier", "Verdict", "leading_district", "weigh_districts"]
@@ -27,29 +28,14 @@ _LOCAL_TEXT_POINTS = 1.0
 _SCATTERED = 4
 """Districts named, none explicitly: that many make a text about no place in particular."""
 
-_LOCAL_CUES = frozenset(
-    "Landkreis Landkreises Kreistag Kreistages Kreistags Kreisgebiet Kreisverwaltung Landrat Landrätin Landratsamt "
-    "Kreishaus Kreistagsfraktion Kreisverband Kreisverbandes Ortsverein Ortsvereins Ortsverband Stadtverband "
-    "Stadtverbandes Ortsbeirat Ortsbeirats Stadtrat Stadtrates Stadtrats Gemeinderat Gemeinderates Bürgermeister "
-    "Bürgermeisterin Oberbürgermeister Oberbürgermeisterin Rathaus Stadtverwaltung Gemeindeverwaltung Stadtteil "
-    "Stadtteils Ortsteil Stadtgebiet Gemeindegebiet Stadtverordnetenversammlung Stadtverordnete Stadtverordneten "
-    "Innenstadt Magistrat Magistrats Ratssitzung Ratsfraktion Stadtratsfraktion Kreismitgliederversammlung "
-    "Kreisparteitag Kreisvorstand Kreisvorsitzende Kreisvorsitzender Ortsgruppe Kämmerer Stadtbezirk Bezirksvertretung "
-    "Stadthalle Marktplatz Gemeindehaus Dorfgemeinschaftshaus Bürgerhaus Stadtwerke Kreisklinik".split()
-)
+_LOCAL_CUES = cue_words("local")
 _LOCAL_PHRASES = (
     ("unsere", "Stadt"), ("unserer", "Stadt"), ("unseren", "Kreis"), ("unserem", "Kreis"), ("unser", "Kreis"),
     ("unserer", "Gemeinde"), ("unsere", "Gemeinde"), ("unserer", "Region"), ("unserem", "Ort"), ("die", "Stadt"),
     ("der", "Stadt"), ("der", "Kreis"), ("des", "Kreises"), ("im", "Kreis"), ("dem", "Kreis"), ("im", "Ort"),
     ("der", "Gemeinde"), ("die", "Gemeinde"), ("im", "Dorf"),
 )  # fmt: skip
-_WIDE = frozenset(
-    "Bundesregierung Bundestag Bundestages Bundestags bundesweit Bundesminister Bundesministerin Bundesministerium "
-    "Bundesverband Bundesvorsitzende Bundesvorsitzender MdB Landtag Landtags Landtages Landesregierung Landesverband "
-    "Landesvorsitzende Landesvorsitzender Bundesrat Kanzler Kanzlerin Bundeskanzler Bundeskanzlerin Europa EU "
-    "Deutschland deutschlandweit landesweit Ministerpräsident Ministerpräsidentin Bundespolitik Bundesländer "
-    "Bundestagsfraktion Landtagsfraktion".split()
-)
+_WIDE = cue_words("wide")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +107,7 @@ def _undecided(found: Sequence[Mention]) -> dict[str, _Candidate]:
         if len(mention.options) == 2 and mention.points >= 1 and (mention.explicit or mention.twins):
             for key in mention.options:
                 candidate = candidates.setdefault(key, _Candidate())
-                candidate.points += 0.5
+                candidate.points = 1.0
                 candidate.evidence += ((0.5, mention.passage.evidence(mention.first, mention.last)),)
     return candidates
 

@@ -22,8 +22,8 @@ CITY_TYPES = frozenset({"Kreisfreie Stadt", "Stadtkreis"})
 
 # Cities whose name stands for a government, a court or a stock exchange, not for the place.
 CAPITALS = frozenset(
-    {"11000", "05111", "06414", "07315", "08111", "09162", "10041", "12054", "13004", "14612", "15003", "16051", "03241",
-     "02000", "04011", "01002", "05314", "08212", "06412"}
+    {"11000", "05111", "06414", "07315", "08111", "09162", "10041", "12054", "13004", "14612", "15003", "16051",
+     "03241", "02000", "04011", "01002", "05314", "08212", "06412"}
 )  # fmt: skip
 
 # Municipalities that share the name of a foreign city or a country: never without a cue of their own.
@@ -173,9 +173,7 @@ def _twins(districts: Mapping[str, District]) -> dict[str, str]:
     return twins
 
 
-def _risk(row: Mapping[str, str]) -> Risk:
-    risk = row["risk"]
-    return risk if risk in ("low", "medium", "high") else ""  # type: ignore[return-value]
+_RISKS: dict[str, Risk] = {"low": "low", "medium": "medium", "high": "high"}
 
 
 def _host_names(districts: Mapping[str, District], municipalities: Mapping[str, Municipality]) -> dict[str, set[str]]:
@@ -202,7 +200,7 @@ def builtin_gazetteer() -> Gazetteer:
     return Gazetteer(
         districts=districts,
         municipalities=municipalities,
-        risks={row["name"]: _risk(row) for row in read_table("ambiguous_place")},
+        risks={row["name"]: _RISKS.get(row["risk"], "") for row in read_table("ambiguous_place")},
         cities_with_rural_twin=_twins(districts),
         domains={row["domain"]: row["ags5"] for row in read_table("source_domain")},
         plates={row["host_token"]: row["ags5"] for row in read_table("kfz")},

@@ -27,13 +27,15 @@ _PARTY_TOKENS = {
 """Host tokens (or two joined by a hyphen) that name a party."""
 
 _BODY_TOKENS = frozenset(_PARTY_TOKENS) | frozenset(
-    {"kv", "kreisverband", "kreistagsfraktion", "ov", "lk", "kreis", "awo", "drk", "caritas", "diakonie", "ratsfraktion",
-     "fraktion", "ortsverein", "ksb", "kreissportbund", "feuerwehr", "kfv", "lebenshilfe", "nabu", "bund"}
+    {"kv", "kreisverband", "kreistagsfraktion", "ov", "lk", "kreis", "awo", "drk", "caritas", "diakonie",
+     "ratsfraktion", "fraktion", "ortsverein", "ksb", "kreissportbund", "feuerwehr", "kfv", "lebenshilfe", "nabu"}
 )  # fmt: skip
 """A number plate counts only beside one of these."""
 
-_LARGER_BODIES = frozenset({"erzbistum", "bistum", "uni", "universitaet", "hwk", "ihk", "bezirksregierung", "messe", "flughafen",
-                            "regierungspraesidium", "rp", "handwerkskammer", "kirchenkreis", "dekanat"})  # fmt: skip
+_LARGER_BODIES = frozenset(
+    {"erzbistum", "bistum", "uni", "universitaet", "hwk", "ihk", "bezirksregierung", "messe", "flughafen",
+     "regierungspraesidium", "rp", "handwerkskammer", "kirchenkreis", "dekanat"}
+)  # fmt: skip
 """Bodies whose area is not that of the town they are called by."""
 
 _KREIS_PREFIX = re.compile(r"^(?:kreis|landkreis|lk|lra|landratsamt)$")
@@ -100,7 +102,9 @@ def district_of_host(url: str | None, gazetteer: Gazetteer) -> str | None:
 def _of_path(url: str, gazetteer: Gazetteer) -> str | None:
     """On a party's portal, the branch that the first parts of the path name: `die-partei.net/luebeck/`."""
     for part in re.split(r"[/:]", urlsplit(url).path)[1:4]:
-        keys = gazetteer.host_names.get(fold_host(unquote(part)), frozenset()) if len(part) >= _MIN_NAME else frozenset()
+        keys = (
+            gazetteer.host_names.get(fold_host(unquote(part)), frozenset()) if len(part) >= _MIN_NAME else frozenset()
+        )
         cities = {key for key in keys if gazetteer.districts[key].is_city}
         if len(keys) == 1 or len(cities) == 1:
             return next(iter(cities or keys))

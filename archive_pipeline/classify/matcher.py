@@ -176,10 +176,9 @@ class SurfaceIndex(Generic[NameT]):
             candidates = by_first.get(token)
             if candidates is None:
                 if token[-1] == "s" and len(token) > 4 and token[0].isupper():
-                    candidates = by_first.get(token[:-1], ())
-                    names = next((c[3] for c in candidates if c[0] == 1), None)
-                    if names is not None:
-                        found.append(Match(first=position, last=position, names=names))
+                    genitive = next((c[3] for c in by_first.get(token[:-1], ()) if c[0] == 1), None)
+                    if genitive is not None:
+                        found.append(Match(first=position, last=position, names=genitive))
                 position += 1
                 continue
             for length, wanted, wanted_gaps, names in candidates:

@@ -81,8 +81,13 @@ def _specific_keys(bodies: Sequence[Body]) -> dict[str, str]:
             (
                 other_key
                 for other_base, other, other_key in specific
-                if other_base == base and other_key != key and _last_word(other) == _last_word(label) and " " in label
-                and len(set(re.findall(r"\w+", other)) & words) < len(words) + 1 and "-" in other and "-" not in label
+                if other_base == base
+                and other_key != key
+                and _last_word(other) == _last_word(label)
+                and " " in label
+                and len(set(re.findall(r"\w+", other)) & words) < len(words) + 1
+                and "-" in other
+                and "-" not in label
             ),
             key,
         )
@@ -171,7 +176,9 @@ def _same_name(label: str, words: set[str]) -> bool:
     found = {word.lower() for word in re.findall(r"\w{4,}", label)}
     if not found or not words:
         return False
-    near = sum(any(a == b or (len(a) > 5 and (a.startswith(b[:-2]) or b.startswith(a[:-2]))) for b in words) for a in found)
+    near = sum(
+        any(a == b or (len(a) > 5 and (a.startswith(b[:-2]) or b.startswith(a[:-2]))) for b in words) for a in found
+    )
     return near == len(found) and near >= 0.5 * len(words)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from archive_pipeline.classify.gazetteer import PlaceName
-from archive_pipeline.classify.matcher import HYPHEN, PARAGRAPH, SPACE, Grid, Match
+from archive_pipeline.classify.matcher import HANGING, HYPHEN, PARAGRAPH, SPACE, Grid, Match
 from archive_pipeline.classify.names import EntryName, Name
 from archive_pipeline.classify.reading import Passage, Reading
 from archive_pipeline.classify.vocabulary import read_table
@@ -44,6 +44,7 @@ _STATES = frozenset({"Bayern", "Hessen", "Thüringen", "Saarland", "Sachsen", "B
                      "Westfalen", "Rheinland", "Deutschland", "Berlin", "Hamburg", "Bremen"})  # fmt: skip
 _STATE_STARTS = {"Nordrhein": "Westfalen", "Rheinland": "Pfalz", "Baden": "Württemberg", "Sachsen": "Anhalt",
                  "Schleswig": "Holstein", "Mecklenburg": "Vorpommern", "Westfalen": "Lippe"}  # fmt: skip
+_PLACE_LINKS = frozenset({"in", "des", "der", "im", "für", "den", "Kreis", "Stadt", "Region", "Landkreis"})
 _PLACE_KINDS = frozenset({"full", "bare", "municipality"})
 _FOR = frozenset({"für", "der", "des", "zur", "gegen", "zum", "von"})
 _ARTICLES = frozenset({"der", "die", "das", "dem", "den", "des", "im", "beim", "vom", "zum", "zur", "ein", "eine"})
@@ -134,8 +135,7 @@ class _Finder:
             if token in _STATES:
                 self.places[i] = i
             elif token in _STATE_STARTS and self.grid.gaps[i + 1 : i + 2] == (HYPHEN,):
-                if self.grid.tokens[i + 1] == _STATE_STARTS[token]:
-                    self.places[i] = i + 1
+                self.places.update({i: i + 1} if self.grid.tokens[i + 1] == _STATE_STARTS[token] else {})
 
     def _is_place(self, match: Match[Name]) -> bool:
         """Whether a match can be the place in a body's name: no locality, no common word."""
@@ -154,11 +154,11 @@ class _Finder:
         while i < size:
             if i not in taken:
                 head = _head_of(self.grid.tokens[i])
-                body = self._from_head(i, *head, taken) if head else None
-                if body:
-                    taken.update(range(body.first, body.last + 1))
-                    yield body
-                    i = body.last
+                built = self._from_head(i, *head, taken) if head else None
+                if built:
+                    taken.update(range(built.first, built.last + 1))
+                    yield built
+                    i = built.last
             i += 1
         yield from self._from_legal_form(taken)
         yield from self._from_expansion(taken)
@@ -231,10 +231,18 @@ class _Finder:
                             return key
         return None
 
-    def _entry_body(self, first: int, last: int, key: str, base: str) -> Body:
+    def _entry_body(self, first: int, last: int, key: str, base: str, acronym: str | None = None) -> Body:
         entry = self.reading.lexicon.organisations[key]
         return Body(
-            passage=self.passage, first=first, last=last, key=key, label=entry.label, base=base, specific=True, weight=1.0
+            passage=self.passage,
+            first=first,
+            last=last,
+            key=key,
+            label=entry.label,
+            base=base,
+            specific=bool(entry.district),
+            weight=1.0,
+            acronym=acronym,
         )
 
     # heads
@@ -247,9 +255,8 @@ class _Finder:
         name = _join([*left, nominative])
         last, right = self._right(i, head)
         town = self._town_of(first) if left else None
-        if town and "place" in head.takes:
-            if not right:
-                name, right = _join([*left[1:], nominative]), town
+        if town and "place" in head.takes and not right:
+            name, right = _join([*left[1:], nominative]), town
         if not right and not self._stands_alone(i, head, left, nominative):
             return None
         label = f"{name} {right}".strip() if right else name
@@ -261,7 +268,8 @@ class _Finder:
 
     def _left(self, i: int, head: _Head, taken: set[int]) -> tuple[int, list[str]]:
         """First token and the words before a head, in the nominative: hyphenated parts, acronyms, adjectives."""
-        grid, parts, first = self.grid, [], i
+        grid, first = self.grid, i
+        parts: list[str] = []
         while first and grid.gaps[first] == HYPHEN and first - 1 not in taken and grid.tokens[first - 1][0].isupper():
             first -= 1
             parts.insert(0, grid.tokens[first] + "-")
@@ -300,7 +308,7 @@ class _Finder:
         )
 
     def _stands_alone(self, i: int, head: _Head, left: list[str], nominative: str) -> bool:
-        """Whether a head without place or complement is a name: "Josef-Metternich-Musikschule", "Deutscher Mieterbund"."""
+        """Whether a head without place or complement is a name: "Anne-Frank-Musikschule", "Deutscher Mieterbund"."""
         if left and not all(_ADJECTIVE.match(part) for part in left if part):
             return True
         compound = len(nominative) > len(head.head) + 3
@@ -326,10 +334,10 @@ class _Finder:
                 last += 1
             words.append(" ".join(chamber.group().split()))
         elif "for" in head.takes and i + 2 < len(grid) and grid.gaps[i + 1] == SPACE and grid.tokens[i + 1] in _FOR:
-            end = self._complement_end(i + 2)
-            if end is not None:
-                last = end
-                words.append(" ".join(grid.span(i + 1, end).split()))
+            complement = self._complement_end(i + 2)
+            if complement is not None:
+                last = complement
+                words.append(" ".join(grid.span(i + 1, complement).split()))
         if "place" in head.takes:
             place = self._place_end(last)
             if place is not None:
@@ -356,12 +364,12 @@ class _Finder:
         while j < len(grid) and j - i < _MAX_NAME_TOKENS:
             token, gap = grid.tokens[j], grid.gaps[j]
             comma = j > i and grid.text[grid.ends[j - 1] : grid.starts[j]] == ", "
-            if gap == PARAGRAPH or (j > i and gap not in (SPACE, HYPHEN, "_") and not comma):
+            if gap == PARAGRAPH or (j > i and gap not in (SPACE, HYPHEN, HANGING) and not comma):
                 break
             if token[0].isupper():
-                if end is not None and gap == SPACE and grid.tokens[j - 1][0].isupper():
-                    if not _ADJECTIVE.match(grid.tokens[j - 1]):
-                        break
+                before = grid.tokens[j - 1]
+                if end is not None and gap == SPACE and before[0].isupper() and not _ADJECTIVE.match(before):
+                    break
                 end = j
             elif token in ("und", "sowie"):
                 if not self._noun_follows(j):
@@ -376,7 +384,7 @@ class _Finder:
 
     def _noun_follows(self, j: int) -> bool:
         grid = self.grid
-        following = [k for k in (j + 1, j + 2) if k < len(grid) and grid.gaps[k] in (SPACE, HYPHEN, "_")]
+        following = [k for k in (j + 1, j + 2) if k < len(grid) and grid.gaps[k] in (SPACE, HYPHEN, HANGING)]
         return bool(following) and any(grid.tokens[k][0].isupper() for k in following)
 
     def _enumeration(self, j: int) -> bool:
@@ -396,27 +404,30 @@ class _Finder:
         nxt = last + 1
         if nxt < len(self.grid) and self.grid.gaps[nxt] in (SPACE, HYPHEN):
             head = _head_of(self.grid.tokens[nxt])
-            if head and (head[0].head.endswith(("verband", "verein", "gruppe", "fraktion")) or head[0].head == "feuerwehr"):
+            if head and (
+                head[0].head.endswith(("verband", "verein", "gruppe", "fraktion")) or head[0].head == "feuerwehr"
+            ):
                 return nxt
         return None
 
     def _place_end(self, last: int) -> int | None:
         """The last token of a place right after token `last`, with "in", "des Kreises", "der Stadt" between."""
         grid = self.grid
-        for skip in (1, 2, 3):
-            i = last + skip
-            if i >= len(grid) or grid.gaps[last + 1] not in (SPACE, "_"):
-                if not (skip == 1 and i < len(grid) and self._after_paren(last)):
-                    return None
-            if i in self.places and grid.gaps[i] == SPACE or (skip == 1 and i in self.places and self._after_paren(last)):
+        after_paren = self._after_paren(last)
+        for i in range(last + 1, min(last + 4, len(grid))):
+            if grid.gaps[last + 1] not in (SPACE, HANGING) and not after_paren:
+                return None
+            if i in self.places and (grid.gaps[i] == SPACE or after_paren):
                 return self.places[i]
-            if grid.tokens[i] not in ("in", "des", "der", "im", "für", "den", "Kreis", "Stadt", "Region", "Landkreis"):
+            if after_paren or grid.tokens[i] not in _PLACE_LINKS:
                 return None
         return None
 
     def _after_paren(self, last: int) -> bool:
         grid = self.grid
-        return last + 1 < len(grid) and re.match(r"^\)\s", grid.text[grid.ends[last] : grid.starts[last + 1]]) is not None
+        return (
+            last + 1 < len(grid) and re.match(r"^\)\s", grid.text[grid.ends[last] : grid.starts[last + 1]]) is not None
+        )
 
     def _place_text(self, last: int, end: int) -> str:
         """A place as it stands in a label: "Kreis Lippe" for "des Kreises Lippe"."""
@@ -427,7 +438,7 @@ class _Finder:
     # legal forms and expansions
 
     def _from_legal_form(self, taken: set[int]) -> Iterator[Body]:
-        """"Hürther Brücke e.V.": the capitalised words before the legal form."""
+        """ "Hürther Brücke e.V.": the capitalised words before the legal form."""
         grid = self.grid
         for i in range(len(grid)):
             if i in taken or not grid.tokens[i][0].isupper():
@@ -446,7 +457,7 @@ class _Finder:
                 yield self._body(first, i, label, slug(label), specific=True, weight=1.25, legal_form=True)
 
     def _joins(self, first: int, club: bool) -> bool:
-        """Whether the token before `first` belongs to the same name; clubs have articles in their names, firms don't."""
+        """Whether the token before `first` is of the same name; clubs have articles in their names, firms don't."""
         grid = self.grid
         gap = grid.text[grid.ends[first - 1] : grid.starts[first]]
         if gap not in (" ", "-", "\n", " - ", " & "):
@@ -457,7 +468,7 @@ class _Finder:
         return first > 1 and token in (_CLUB_WORDS if club else _FIRM_WORDS) and grid.tokens[first - 2][0].isupper()
 
     def _from_expansion(self, taken: set[int]) -> Iterator[Body]:
-        """"Kristallisationspunkt … (KÜRZEL)": a body where the text treats the abbreviation like one."""
+        """ "Kristallisationspunkt … (KÜRZEL)": a body where the text treats the abbreviation like one."""
         grid = self.grid
         for i in range(len(grid)):
             found = _PAREN_ACRONYM.match(grid.text[grid.ends[i] : grid.ends[i] + 16])
@@ -466,12 +477,25 @@ class _Finder:
             first = self._long_form(i, found[1])
             if first is None or not self._acts_like_body(found[1], i + 1):
                 continue
+            known = self._acronym_entry(found[1])
+            if known:
+                yield self._entry_body(first, i, known, known, acronym=found[1])
+                continue
             label = f"{' '.join(grid.span(first, i).split())} ({found[1]})"
             yield self._body(first, i, label, slug(label), specific=True, weight=1.25)
 
     def _acronym_after(self, last: int) -> str | None:
         found = _PAREN_ACRONYM.match(self.grid.text[self.grid.ends[last] : self.grid.ends[last] + 16])
         return found[1] if found else None
+
+    def _acronym_entry(self, acronym: str) -> str | None:
+        """The organisation whose abbreviation the vocabulary knows."""
+        for match in self.passage.matches:
+            if self.grid.span(match.first, match.last) == acronym:
+                for name in match.names:
+                    if isinstance(name, EntryName) and name.axis is Axis.ORGANISATION:
+                        return name.value
+        return None
 
     def _long_form(self, last: int, acronym: str) -> int | None:
         """The first token of the words an acronym abbreviates, by their letters in order."""
@@ -536,5 +560,13 @@ _TYPE_WEIGHTS = {
 
 
 def find_bodies(reading: Reading) -> tuple[Body, ...]:
-    """Every body named in title and text."""
-    return tuple(body for passage in reading.passages for body in _Finder(reading, passage).find())
+    """Every body named in title and text, without names inside longer ones ("Kreis Unna" in "Jobcenter Kreis Unna")."""
+    found: list[Body] = []
+    for passage in reading.passages:
+        bodies = list(_Finder(reading, passage).find())
+        widest: dict[int, int] = {}
+        for body in bodies:
+            for token in range(body.first, body.last + 1):
+                widest[token] = max(widest.get(token, 0), body.last - body.first)
+        found += [body for body in bodies if widest[body.first] == body.last - body.first]
+    return tuple(found)

@@ -11,12 +11,17 @@ from dataclasses import dataclass, field
 
 from archive_pipeline.classify.calibration import calibrate
 from archive_pipeline.classify.district import leading_district
-from archive_pipeline.classify.matcher import HYPHEN, OTHER, PARAGRAPH, SPACE
+from archive_pipeline.classify.matcher import DOT, HYPHEN, OTHER, PARAGRAPH, SPACE
 from archive_pipeline.classify.names import EntryName, Lexicon, LexiconSource
 from archive_pipeline.classify.reading import Passage, Reading, read
+from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Axis, Evidence, Finding, Role, Source, Tag
 
 __all__ = ["PartyClassifier", "PartyMention", "party_mentions"]
+
+_ISSUER_POINTS = 2.0
+_OPENING = 8
+"""A party among the first tokens of a text opens it."""
 
 _ALLIANCE = {"cdu-csu": ("cdu", "csu")}
 _LOCAL_TYPES = frozenset({"uwg", "fwg", "waehlergruppe"})
@@ -40,13 +45,8 @@ _UNIT = re.compile(
     r"Sprecher(?:in)?|Generalsekretär(?:in)?|Kreisgeschäftsführer(?:in)?|Stadtrat|Stadträtin|Landesgruppe|Vorstand|"
     r"Europaabgeordnete[rn]?|Bezirksverordnete[rn]?|Kreispartei|Ratsgruppe|MdB|MdL|Landesgeschäftsstelle|Basisgruppe)$"
 )
-_SPEECH = frozenset(
-    "sagt sagte erklärt erklärte betont betonte fordert forderte kritisiert kritisierte meint meinte so erläutert "
-    "erläuterte begrüßt begrüßte warnt warnte kommentiert kommentierte unterstreicht unterstrich mahnt mahnte freut "
-    "zeigt stellt stellte bekräftigt bekräftigte teilt teilte lädt beantragt beantragte führt lehnt will wollen fordern "
-    "besuchte besucht nahm traf informierte".split()
-)
-_FIRST_PERSON = frozenset("wir Wir unser Unser unsere Unsere unserer uns ich Ich".split())
+_SPEECH = cue_words("party_action")
+_FIRST_PERSON = cue_words("first_person")
 _OWN_LINE = re.compile(
     r"(?:Quelle|Pressekontakt|Kontakt|Text|Fotos?|Bild|V\.i\.S\.d\.P\.?|ViSdP|Herausgeber|Pressestelle)\b[^\n]{0,60}$"
 )
@@ -86,6 +86,8 @@ def _resolve(lexicon: Lexicon, name: EntryName) -> tuple[str, ...]:
 
 def _has_unit(passage: Passage, first: int, last: int) -> bool:
     grid = passage.grid
+    if any(_UNIT.match(grid.tokens[i]) for i in range(first, last + 1)):
+        return True
     for i in range(last + 1, min(last + 3, len(grid))):
         if grid.gaps[i] in (PARAGRAPH, OTHER):
             break
@@ -173,6 +175,11 @@ def _speaks(passage: Passage, mention: PartyMention) -> bool:
     return any(tokens[i] in _SPEECH for i in range(low, high))
 
 
+def _acts(passage: Passage, mention: PartyMention) -> bool:
+    """Whether a party is followed by a verb of speech or action: "Die FDP im Kreistag beantragt …"."""
+    return any(token in _SPEECH for token in passage.grid.tokens[mention.last + 1 : mention.last + 5])
+
+
 def _issuer_points(reading: Reading, mention: PartyMention, first_speaker: bool) -> float:
     """What one mention adds to the case that its party issues the release."""
     passage, grid = mention.passage, mention.passage.grid
@@ -183,14 +190,15 @@ def _issuer_points(reading: Reading, mention: PartyMention, first_speaker: bool)
         points += 2.0 if mention.first <= 1 else 0.75
     elif mention.first < passage.lead:
         points += 0.75
-        if mention.first < 8:
+        if mention.first < _OPENING and not {DOT, PARAGRAPH} & set(grid.gaps[1 : mention.first + 1]):
             points += 1.0
+            points += 0.75 if _acts(passage, mention) else 0.0
         if mention.unit:
             points += 1.0
     if mention.unit and _speaks(passage, mention):
         points += 1.0 if first_speaker else 0.25
-    window = grid.tokens[max(0, mention.first - 4) : mention.last + 4]
-    if any(token in _FIRST_PERSON for token in window):
+    before = grid.tokens[max(0, mention.first - 3) : mention.first]
+    if any(token in _FIRST_PERSON for token in before) and "gegen" not in before:
         points += 1.0
     return points
 
@@ -232,12 +240,13 @@ def _holder_points(reading: Reading, surname: str) -> float:
 
 def _collect(reading: Reading) -> dict[str, _Candidate]:
     candidates: dict[str, _Candidate] = {}
-    spoken = False
+    spoken: tuple[str, int] | None = None
     for mention in party_mentions(reading):
         candidate = candidates.setdefault(mention.party, _Candidate())
-        first_speaker = not spoken
+        place = (mention.passage.field, mention.first)
+        first_speaker = spoken in (None, place)
         if mention.unit and mention.passage.field == "text" and _speaks(mention.passage, mention):
-            spoken = True
+            spoken = spoken or place
         points = _issuer_points(reading, mention, first_speaker)
         holder = _office_holder(reading, mention) if mention.unit and first_speaker else None
         if holder:
@@ -268,14 +277,26 @@ def _line_points(reading: Reading) -> dict[str, float]:
     return points
 
 
+def _apply_subtitle(reading: Reading, candidates: dict[str, _Candidate]) -> None:
+    for match in reading.subtitle.matches:
+        for name in match.names:
+            if isinstance(name, EntryName) and name.axis is Axis.PARTY and not name.weak:
+                for party in _resolve(reading.lexicon, name):
+                    candidate = candidates.setdefault(party, _Candidate(strong=True))
+                    candidate.count += 1
+                    candidate.points += 0.75 if match.first else 1.5
+                    candidate.about += 1.0
+
+
 def _apply_priors(reading: Reading, candidates: dict[str, _Candidate]) -> None:
+    _apply_subtitle(reading, candidates)
     for party, points in _line_points(reading).items():
         candidates.setdefault(party, _Candidate()).points += points
     for prior, points in ((reading.source_party, 5.0), (reading.host_party, 4.0)):
-        for party in _ALLIANCE.get(prior or "", (prior,)):
-            if party and party in reading.lexicon.parties:
-                candidates.setdefault(party, _Candidate()).points += points
-                candidates[party].strong = True
+        for member in _ALLIANCE.get(prior, (prior,)) if prior else ():
+            if member in reading.lexicon.parties:
+                candidates.setdefault(member, _Candidate()).points += points
+                candidates[member].strong = True
     if reading.source_organisation and not reading.source_party and not reading.host_party:
         for candidate in candidates.values():
             candidate.points -= 2.0
@@ -325,9 +346,6 @@ def _roles(candidates: dict[str, _Candidate]) -> dict[str, tuple[Role, float]]:
         else:
             roles[party] = (Role.MENTIONED, 2.0 if candidate.strong else 1.0)
     return roles
-
-
-_ISSUER_POINTS = 2.0
 
 
 class PartyClassifier:

@@ -12,43 +12,17 @@ from archive_pipeline.classify.gazetteer import CAPITALS, FOREIGN, Gazetteer, Pl
 from archive_pipeline.classify.matcher import DOT, HANGING, HYPHEN, OTHER, PARAGRAPH, SPACE, Grid, Match
 from archive_pipeline.classify.names import EntryName, Name
 from archive_pipeline.classify.reading import Passage, Reading
+from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Axis
 
 __all__ = ["Mention", "mentions"]
 
-DISTRICT_CUES = frozenset(
-    "Kreis Kreises Landkreis Landkreises Landkreise Lkr LK Kreistag Kreistages Kreistags Kreisverwaltung Landratsamt "
-    "Landratsamtes Landratsamts Landrat Landrats Landrates Landrätin Kreistagsfraktion Kreisverband Kreisverbandes "
-    "Kreisverbands Kreispolizeibehörde Kreissportbund Kreisfeuerwehrverband Kreishandwerkerschaft Kreisvorsitzende "
-    "Kreisvorsitzender Kreisvorsitzenden Kreispartei Kreisjugendring Kreisgruppe Kreisbauernverband Kreismusikschule "
-    "Kreissparkasse Kreisklinik Kreiskrankenhaus Kreisbrandmeister Kreisvolkshochschule".split()
-)
-CITY_CUES = frozenset(
-    "Stadt Hansestadt Landeshauptstadt Kreisstadt Gemeinde Markt Marktgemeinde Bürgermeister Bürgermeisterin "
-    "Bürgermeisters Oberbürgermeister Oberbürgermeisterin Oberbürgermeisters Stadtverwaltung Gemeindeverwaltung "
-    "Stadtrat Stadtrates Gemeinderat Ortsgemeinde Samtgemeinde Verbandsgemeinde Ortsverein Ortsvereins Ortsverband "
-    "Stadtverband Stadtverbands Stadtverbandes Gemeindeverband Ortsteil Stadtteil Ortschaft Dorf Stadtwerke Stadtwerken "
-    "Rathaus Feuerwehr Bahnhof Ratsfraktion Stadtratsfraktion Gemeinderatsfraktion Stadtverordnetenversammlung "
-    "Stadtverordnetenfraktion Volkshochschule VHS Polizei Polizeipräsidium Polizeiinspektion Polizeistation Tafel "
-    "Universitätsstadt Stadtbezirk Stadtbibliothek Stadtarchiv Stadtmuseum Ortsgruppe Ortsrat Ortsbeirat Stadtgebiet "
-    "Ratsgruppe Stadtkreis Klinikum Theater Tierheim Seniorenbeirat Integrationsrat Ausländerbeirat Jugendrat".split()
-)
-_PREPOSITIONS = frozenset("in aus nach bei Aus In Bei Nach Raum Großraum rund".split())
-_PERSON_CUES = frozenset(
-    "Herr Herrn Frau Dr Prof Professor Professorin Familie Pfarrer Pfarrerin Schwester Pastor Pastorin Bruder "
-    "Minister Ministerin Kollege Kollegin Kollegen".split()
-)
-_INSTITUTIONS = frozenset(
-    "Universität Hochschule Uni TU FH Landgericht Amtsgericht Oberlandesgericht Verwaltungsgericht Sozialgericht "
-    "Arbeitsgericht Staatsanwaltschaft Bezirksregierung Regierungspräsidium Finanzamt IHK HWK Handwerkskammer Bistum "
-    "Erzbistum Messe Flughafen Finanzgericht Regierungsbezirk Universitätsklinikum Uniklinik Kirchenkreis Dekanat "
-    "Sender Studio Raum Richtung Autobahn Fernverkehr Funkhaus Rundfunk Landesmesse Autobahnkreuz Dreieck "
-    "Autobahndreieck Hauptbahnhof".split()
-)
-_CLUBS = frozenset(
-    "FC VfL VfB TSV SV TuS SC FSV Borussia Eintracht Bayern Hertha Fortuna Arminia Bayer TSG VfR SpVgg Preußen Union "
-    "Dynamo Hansa Energie Alemannia Kickers Werder HSG TV BVB MSV Schloss Burg Sankt St Haus".split()
-)
+DISTRICT_CUES = cue_words("district_before")
+CITY_CUES = cue_words("city_before")
+_PREPOSITIONS = cue_words("place_preposition")
+_PERSON_CUES = cue_words("person_before")
+_INSTITUTIONS = cue_words("institution_before")
+_CLUBS = cue_words("club_before")
 _NOT_A_PLACE_BEFORE = re.compile(
     r"^(?:Straße|Str|Strasse|Platz|Allee|Weg|Tor|Ring|Damm|Chaussee|Ufer|Gasse|Promenade|Zeitung|Allgemeine|Allgemeinen|"
     r"Rundschau|Nachrichten|Tageblatt|Anzeiger|Merkur|Morgenpost|Kurier|Tagblatt|Blatt|Presse|Volkszeitung|Zeitungen|"
@@ -59,6 +33,9 @@ _NOT_A_PLACE_BEFORE = re.compile(
 _BASE_POINTS = {"full": 3.0, "former": 3.0, "bare": 1.0, "municipality": 1.0, "locality": 0.5, "adjective": 1.0}
 _SMALL = 4000
 """Municipalities below this many inhabitants need a cue: their names are too often something else."""
+
+_BIG = 100_000
+"""A kreisfreie Stadt of this size is meant by its name, whatever else is called so."""
 
 _DOMINANT = 8
 """How many times larger a place must be to be meant by a shared name."""
@@ -114,7 +91,9 @@ def _is_dateline(passage: Passage, first: int, last: int) -> bool:
         return False
     grid = passage.grid
     rest = grid.text[grid.ends[last] : grid.ends[last] + 24]
-    return first == 0 and re.match(r"\s*(?:\([\w./ -]+\)|/[\w. ]+)?\s*(?:[.:–—]|, (?:den )?\d| - |\n)", rest) is not None
+    return (
+        first == 0 and re.match(r"\s*(?:\([\w./ -]+\)|/[\w. ]+)?\s*(?:[.:–—]|, (?:den )?\d| - |\n)", rest) is not None
+    )
 
 
 class _Reader:
@@ -124,7 +103,9 @@ class _Reader:
         self.reading = reading
         self.gazetteer: Gazetteer = reading.lexicon.gazetteer
         self.surnames = _person_names(reading)
-        self.rural = bool(reading.words & {"Landrat", "Landrätin", "Landratsamt", "Landkreis", "Landkreises", "Kreistag"})
+        self.rural = bool(
+            reading.words & {"Landrat", "Landrätin", "Landratsamt", "Landkreis", "Landkreises", "Kreistag"}
+        )
 
     def mentions(self) -> Iterator[Mention]:
         """All mentions, title first."""
@@ -223,7 +204,7 @@ class _Reader:
         grid, first, last = passage.grid, match.first, match.last
         surface = grid.span(first, last)
         before, cue = self._before(grid, first)
-        if before == "person" or (before != "city" and before != "district" and self._is_surname(grid, first, last)):
+        if before == "person" or (before not in ("city", "district") and self._is_surname(grid, first, last)):
             return None
         locality_only = all(place.kind == "locality" for place in places)
         if before == "district":
@@ -290,12 +271,17 @@ class _Reader:
             return "person", first
         if token in _INSTITUTIONS:
             return "institution", first
-        if token in _CLUBS or token.isdigit() and len(token) < 5:
+        if token in _CLUBS or (token.isdigit() and len(token) < 5):
             return "club", first
         if len(token) == 5 and token.isdigit():
             in_sentence = first > 1 and grid.tokens[first - 2] in _PREPOSITIONS
             return ("preposition" if in_sentence else "address"), first
-        if grid.gaps[first] == SPACE and len(token) > 3 and token[0].isupper() and not self._opens_sentence(grid, first - 1):
+        if (
+            grid.gaps[first] == SPACE
+            and len(token) > 3
+            and token[0].isupper()
+            and not self._opens_sentence(grid, first - 1)
+        ):
             return "body", first
         return "", first
 
@@ -327,8 +313,10 @@ class _Reader:
             twin = self.gazetteer.cities_with_rural_twin.get(ranked[0])
             if twin in ranked and self.gazetteer.districts[ranked[0]].is_city:
                 ranked = [ranked[0], twin] if self.rural else [key for key in ranked if key != twin]
-        if len(ranked) > 1 and sizes[ranked[0]] >= _DOMINANT * max(1, sizes[ranked[1]]) and ranked[1] != (
-            self.gazetteer.cities_with_rural_twin.get(ranked[0])
+        if (
+            len(ranked) > 1
+            and sizes[ranked[0]] >= _DOMINANT * max(1, sizes[ranked[1]])
+            and ranked[1] != (self.gazetteer.cities_with_rural_twin.get(ranked[0]))
         ):
             ranked = ranked[:1]
         return tuple(ranked), municipality.get(ranked[0])
@@ -343,7 +331,8 @@ class _Reader:
         risk = self.gazetteer.risks.get(surface, "")
         if risk == "high":
             return cued or (city and before == "preposition")
-        if city and risk != "medium":
+        big = any(self.gazetteer.districts[key].population >= _BIG for key in options)
+        if city and (big or risk != "medium"):
             return True
         if risk:
             return cued or before == "preposition"

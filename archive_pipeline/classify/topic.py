@@ -29,8 +29,10 @@ _START = 3
 """Terms are looked up by that many first letters; shorter ones match only whole words."""
 
 _ENDINGS = frozenset({"", "e", "en", "er", "es", "em", "s", "n", "in", "innen", "r", "ern", "se", "sen"})
-_NOT_BEFORE = frozenset({"ge", "be", "ver", "er", "ent", "zer", "an", "auf", "aus", "ein", "ab", "um", "zu", "vor", "nach",
-                         "mit", "über", "unter", "durch", "bei", "hin", "her", "weg", "los", "un"})  # fmt: skip
+_NOT_BEFORE = frozenset(
+    {"ge", "be", "ver", "er", "ent", "zer", "an", "auf", "aus", "ein", "ab", "um", "zu", "vor", "nach", "mit", "über",
+     "unter", "durch", "bei", "hin", "her", "weg", "los", "un"}
+)  # fmt: skip
 """A term inside a word isn't a compound's part after one of these: "gesucht", "beschlossen"."""
 
 
@@ -119,6 +121,11 @@ def _weigh(reading: Reading, lexicon: TopicLexicon) -> dict[str, _Candidate]:
             weight = _position_weight(passage, i)
             if word not in best or weight > best[word][0]:
                 best[word] = (weight, passage, i)
+    for token in reading.subtitle.grid.tokens:
+        word = token.lower()
+        if word in best:
+            counts[word] += 1
+            best[word] = (max(best[word][0], _LEAD_WEIGHT), *best[word][1:])
     candidates: dict[str, _Candidate] = {}
     for word, (position, passage, i) in best.items():
         for topic, weight in lexicon.topics_of(word):
@@ -152,14 +159,16 @@ class TopicClassifier:
         candidates = {topic: c for topic, c in candidates.items() if entries[topic].kind != "hidden"}
         ranked = sorted(candidates, key=lambda topic: (-candidates[topic].points, topic))
         total = sum(candidate.points for candidate in candidates.values())
-        tags = []
+        tags: list[Tag] = []
         for place, topic in enumerate(ranked[:_MAX_TOPICS]):
             candidate = candidates[topic]
             relative = candidate.points / candidates[ranked[0]].points
             if place and relative < _SECONDARY_SHARE:
                 break
             evidence_share = candidate.points / total * min(1.0, (candidate.points + 2) / 14)
-            score = calibrate("topic_primary" if place == 0 else "topic_secondary", evidence_share if place == 0 else relative)
+            score = calibrate(
+                "topic_primary" if place == 0 else "topic_secondary", evidence_share if place == 0 else relative
+            )
             if place:
                 score = min(score, tags[0].score)
             tags.append(

@@ -4,13 +4,14 @@ The tables in `data/` are made by scripts/build_vocabulary.py; data/LICENCES.md 
 """
 
 import csv
+import tomllib
 from functools import cache
 from importlib import resources
 
 from archive_pipeline.errors import ConfigError
 from archive_pipeline.model import Axis, Vocabulary, VocabularyEntry
 
-__all__ = ["VERSION", "builtin_vocabularies", "entries_by_value", "read_table", "read_words"]
+__all__ = ["VERSION", "builtin_vocabularies", "cue_words", "entries_by_value", "read_table", "read_words"]
 
 VERSION = "2026.11"
 """Version of the packaged tables; part of every tag's `by`."""
@@ -19,15 +20,26 @@ VERSION = "2026.11"
 @cache
 def read_table(name: str) -> tuple[dict[str, str], ...]:
     """The rows of `data/NAME.csv`, keyed by its header line. Read once per process."""
-    with resources.files(__package__).joinpath("data", f"{name}.csv").open(encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines)
-        header = next(rows)
-        return tuple([dict(zip(header, row, strict=True)) for row in rows])
+    text = resources.files(__package__).joinpath("data", f"{name}.csv").read_text(encoding="utf-8")
+    rows = csv.reader(text.splitlines())
+    header = next(rows)
+    return tuple([dict(zip(header, row, strict=True)) for row in rows])
 
 
 def read_words(name: str) -> frozenset[str]:
     """The words of `data/NAME.txt`, separated by white space."""
     return frozenset(resources.files(__package__).joinpath("data", f"{name}.txt").read_text(encoding="utf-8").split())
+
+
+@cache
+def _cues() -> dict[str, frozenset[str]]:
+    text = resources.files(__package__).joinpath("data", "cues.toml").read_text(encoding="utf-8")
+    return {name: frozenset(words.split()) for name, words in tomllib.loads(text).items()}
+
+
+def cue_words(name: str) -> frozenset[str]:
+    """A list of words of data/cues.toml."""
+    return _cues()[name]
 
 
 def _split(cell: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ _FURNITURE = terms(
     |vorheriger beitrag|nächster beitrag|vorheriger artikel|nächster artikel|top|up|sie befinden sich hier
     |sie sind hier|direkt zum inhalt|zum inhalt springen|zum inhalt|zur navigation|skip to content|logo
     |archiv|aktuelles|presse|news|kontrast|a a a|a a a a|schriftgröße|leichte sprache|gebärdensprache
-    |sprache wechseln|login|anmelden|abmelden|impressum|datenschutz|datenschutzerklärung
+    |sprache wechseln|login|anmelden|abmelden|abonnement|start|impressum|datenschutz|datenschutzerklärung
     |impressum datenschutz|kontakt impressum|barrierefreiheit|social media|soziale medien|teilen
     |seite teilen|artikel teilen|beitrag teilen|diesen artikel teilen|diesen beitrag teilen|jetzt teilen
     |auf facebook teilen|auf twitter teilen|auf x teilen|auf whatsapp teilen|per e mail teilen
@@ -120,7 +120,12 @@ _SENTENCE = re.compile(r"[.!?…][\"“”»«’')]*$")
 
 def is_furniture(text: str) -> bool:
     """Whether a line is nothing but a menu entry, a share or print link, a reading time and the like."""
-    return len(text) <= 160 and (plain(text) in _FURNITURE or bool(_FURNITURE_PATTERN.fullmatch(text.strip())))
+    if len(text) > 160:
+        return False
+    if "|" in text:
+        cells = [plain(cell) for cell in text.split("|") if cell.strip()]
+        return len(cells) > 1 and sum(cell in _FURNITURE for cell in cells) > 0.5 * len(cells)
+    return plain(text) in _FURNITURE or bool(_FURNITURE_PATTERN.fullmatch(text.strip()))
 
 
 def is_sentence(text: str) -> bool:
@@ -253,8 +258,17 @@ def _repeated(article: Article) -> Article:
     previous = ""
     for line in lines(article.text):
         comparable = plain(line.text)
-        headline = comparable in titles and not line.text.rstrip().endswith(".")
+        headline = (comparable in titles or _is_kicked(line, comparable, titles)) and not line.text.rstrip().endswith(
+            "."
+        )
         if comparable and len(comparable) > 3 and (headline or (comparable == previous and " | " not in line.text)):
             doomed.append(line)
         previous = comparable
     return cut_lines(article, "repeated-line", doomed)
+
+
+def _is_kicked(line: Line, comparable: str, titles: set[str]) -> bool:
+    """Whether an opening line is the title with a kicker before it."""
+    return line.number < 2 and any(
+        comparable.endswith(f" {title}") and len(comparable) - len(title) <= 60 for title in titles if len(title) >= 15
+    )

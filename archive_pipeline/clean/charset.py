@@ -31,8 +31,9 @@ _DECLARATION_WINDOW = 4096
 # letters and signs that German and neighbouring languages write beyond ASCII
 _PLAUSIBLE = frozenset("äöüÄÖÜßéèêëàâáçñíóúôîïûùœæåøÉÈÀ„“”‚‘’»«›‹–—…•·§€°²³½¼×©®™ªº´`¨¿¡\xa0\xad¶†")
 _INSIDE_WORD = re.compile(r"[a-zäöüß][„‚†‡ˆ‰Š‹ŽŸ¤¦¬±¶·¸][a-zäöüß]")
-_TOLERATED = 0.001
-"""Share of undecodable bytes that is read as damage of single characters, not as a wrong character set."""
+_STRAY = {0xDC00 + byte: bytes([byte]).decode("cp1252", errors="replace") for byte in range(0x80, 0x100)}
+TOLERATED = 0.005
+"""Share of odd characters that is read as damage of single places, not as a wrong character set."""
 
 
 def is_binary(body: bytes) -> bool:
@@ -78,28 +79,23 @@ def _declared(capture: Capture) -> list[str]:
 
 def _decode_legacy(capture: Capture) -> str:
     body = capture.body
-    for name in [*_declared(capture), "cp1252"]:
-        if not _SINGLE_BYTE.match(name):
-            continue
-        text = body.decode(name, errors="replace")
-        if text.count("\ufffd") <= len(text) * _TOLERATED and _plausible(text):
+    declared = _declared(capture)
+    for name in declared:
+        if _SINGLE_BYTE.match(name) and name != "cp1252" and _plausible(text := body.decode(name, errors="replace")):
             return text
-    text = body.decode("utf-8", errors="replace")
-    good = sum(character > "\x7f" and character != "\ufffd" for character in text)
-    bad = text.count("\ufffd")
-    if good > bad or bad <= len(text) * _TOLERATED:
+    # bytes that are no UTF-8 read as Windows-1252, one by one: right for both and for pages glued from both
+    text = body.decode("utf-8", errors="surrogateescape").translate(_STRAY)
+    if _plausible(text):
         return text
-    declared = ", ".join(_declared(capture)) or "keiner"
     raise CleanError(
-        f"Zeichensatz nicht erkennbar: weder UTF-8 noch Windows-1252 ergibt lesbaren Text (angegeben: {declared})",
+        "Zeichensatz nicht erkennbar: weder UTF-8 noch Windows-1252 ergibt lesbaren Text"
+        f" (angegeben: {', '.join(declared) or 'keiner'})",
         hint="Quelle prüfen: Die Datei muss in dem Zeichensatz gespeichert sein, den sie angibt",
     )
 
 
 def _plausible(text: str) -> bool:
-    """Whether the characters beyond ASCII are those that western European prose uses."""
+    """Whether the characters beyond ASCII are those of western European prose, but for single damaged ones."""
     beyond = [character for character in text if character > "\x7f"]
-    if not beyond:
-        return True
-    expected = sum(character in _PLAUSIBLE for character in beyond)
-    return expected >= 0.8 * len(beyond) and len(_INSIDE_WORD.findall(text)) <= 0.02 * len(beyond)
+    odd = sum(character not in _PLAUSIBLE for character in beyond) + len(_INSIDE_WORD.findall(text))
+    return odd <= max(TOLERATED * len(text), 0.1 * len(beyond))

@@ -59,7 +59,7 @@ _PUBLISHED_META = (
 _PUBLISHED_MARK = re.compile(r"publish|posted|entry-date|pubdate|erschienen|datePublished|dateCreated|created", re.I)
 _DATE_MARK = re.compile(r"date|datum|publish|posted|byline|meta|timestamp|zeit|stand|erschienen|info", re.I)
 _FOREIGN_MARK = re.compile(
-    r"comment|kommentar|teaser|related|sidebar|widget|footer|event|termin|calendar|kalender|copyright|recent|aside",
+    r"comment|kommentar|teaser|related|sidebar|widget|event|termin|calendar|kalender|copyright|recent|aside",
     re.I,
 )
 _EVENT = re.compile(
@@ -94,6 +94,7 @@ _DATE_LINE = re.compile(
     r"|so)\w{0,8}[.,]{0,2}\s+(?:den\s+)?)?DAY(?:\s*[,|–-]?\s*(?:um\s+)?\d{1,2}[:.]\d\d(?:\s*uhr)?)?\s*[.|–-]?",
     re.I,
 )
+_EMBARGO = re.compile(r"sperrfrist|embargo|\bfrei ab\b", re.I)
 _BARS = re.compile(r"\s*(?:\||//|•|·|\s[–—-]\s)\s*")
 _DATELINE_DAY = re.compile(r"^[A-ZÄÖÜ][^.!?\d]{1,60}?[,/(]\s*(?:den\s+)?DAY\)?\s*[.:–—-]")
 
@@ -248,7 +249,7 @@ def _visible(tree: HtmlElement, article: Article) -> Iterator[Evidence]:
                 continue
             text = normalise_line(part)
             hit = next(days_in(text), None)
-            if hit is None or _foreign(element, own):
+            if hit is None or _foreign(element, own) or _EMBARGO.search(text):
                 continue
             day, start, end = hit
             labelled = bool(_LABEL.search(text[:start] or _before(element)))
@@ -303,7 +304,7 @@ def _date_lines(article: Article) -> tuple[Article, list[Evidence]]:
     for line in lines(article.text)[:5]:
         text = line.text.strip()
         hit = next(days_in(text), None) if len(text) <= 150 else next(days_in(text[:100]), None)
-        if hit is None:
+        if hit is None or _EMBARGO.search(text):
             continue
         day, start, end = hit
         masked = f"{text[:start]}DAY{text[end:]}"
@@ -317,7 +318,7 @@ def _date_lines(article: Article) -> tuple[Article, list[Evidence]]:
 
 
 def _is_date_line(masked: str) -> bool:
-    """Whether a line, its day masked, is a date line: a place, a number, a section or an author besides, no sentence."""
+    """Whether a line, its day masked, is a date line: place, number, section or author besides, no sentence."""
     if _DATE_LINE.fullmatch(masked):
         return True
     parts = [part.strip() for part in _BARS.split(masked)]

@@ -9,11 +9,18 @@ from lxml.html import HtmlElement
 from archive_pipeline.clean.layout import is_wrapped, page_furniture, unwrap
 from archive_pipeline.clean.page import MAIL, PDF
 from archive_pipeline.clean.spans import Line, cut_lines, lines
+from archive_pipeline.clean.tables import without_layout_tables
 from archive_pipeline.clean.text import normalise_body, normalise_characters
+from archive_pipeline.errors import CleanError
 from archive_pipeline.model import Article, Source
 from archive_pipeline.protocols import Page
 
 __all__ = ["Extraction"]
+
+MAX_TEXT, MAX_LINES = 2_000_000, 20_000
+"""Characters and line breaks of the longest text that goes through the rules; a release has some thousand."""
+FAST_MINIMUM = 600
+"""Characters below which a fast extraction is repeated with trafilatura's fallbacks."""
 
 _QUOTED = re.compile(r">")
 _QUOTE_INTRODUCTION = re.compile(
@@ -34,6 +41,15 @@ class Extraction:
         """The article with its text, one paragraph per block. Raises CleanError when the page can't be read."""
         if article.text:
             return article
+        article = self._read(article, page)
+        if len(article.text) > MAX_TEXT or article.text.count("\n") > MAX_LINES:
+            raise CleanError(
+                f"Text ist zu lang für eine Meldung: {len(article.text)} Zeichen;"
+                f" erlaubt sind {MAX_TEXT} in {MAX_LINES} Zeilen"
+            )
+        return article
+
+    def _read(self, article: Article, page: Page) -> Article:
         tree = page.tree
         if tree is not None:
             return replace(article, text=normalise_body(_tidy_rows(self._extract(tree, page.capture.url))))
@@ -46,16 +62,13 @@ class Extraction:
         return replace(article, text=normalise_body(unwrap(text) if is_wrapped(text) else text))
 
     def _extract(self, tree: HtmlElement, url: str | None) -> str:
+        tree = without_layout_tables(tree)
         for fast in (True, False) if self._fast else (False,):
             document = trafilatura.bare_extraction(tree, url=url, include_comments=False, fast=fast)
             text = getattr(document, "text", None) or ""
             if len(text) >= FAST_MINIMUM:
                 break
         return text
-
-
-FAST_MINIMUM = 600
-"""Characters below which a fast extraction is repeated with trafilatura's fallbacks."""
 
 
 _EMPTY_CELLS = re.compile(r"(?:\|[ \t]*){2,}")

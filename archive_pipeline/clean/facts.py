@@ -15,7 +15,7 @@ from archive_pipeline.clean.figures import split_credit
 from archive_pipeline.clean.markup import Markup, element_text, markup_of
 from archive_pipeline.clean.page import MAIL, MARKDOWN
 from archive_pipeline.clean.persons import byline_names, is_person
-from archive_pipeline.clean.spans import plain
+from archive_pipeline.clean.spans import plain, terms
 from archive_pipeline.clean.text import normalise_line
 from archive_pipeline.clean.title import find_title
 from archive_pipeline.model import Article, Capture, Credit, Source
@@ -29,6 +29,16 @@ _CAPTION = re.compile(r"caption|bildunterschrift|bildtext|image-?text|media__?de
 _PHOTO = re.compile(r"copyright|credit|bildnachweis|fotonachweis|bildquelle|photographer|fotograf", re.I)
 _SUBTITLE = re.compile(r"sub-?(?:title|headline|head)|unter(?:titel|zeile|überschrift)", re.I)
 _BYLINE = re.compile(r"\bauthor\b|author[-_]{0,2}name|byline|\bautor(?:in)?\b|post-author|entry-author|verfasser", re.I)
+
+
+_NAME_PART = re.compile(r"\bfn\b|\bauthor\b(?!-)|(?:^|\s)name(?:$|\s)|author-?name|url", re.I)
+_COMMENT = re.compile(r"comment|kommentar|respond|reply|sidebar|widget", re.I)
+_AUTHOR_META = ("author", "article:author", "dc.creator", "dcterms.creator", "parsely-author")
+_NO_NAME = terms(
+    """von|by|autor|autorin|autoren|text|posted by|posted on|geschrieben von|verfasst von|veröffentlicht von|author|admin
+    |redaktion|alle artikel|kontakt|mehr|foto|fotos|interview|am|in|artikel von|ein beitrag von|profil|facebook|twitter"""
+)
+MAX_BYLINE = 200
 
 
 class EarlyFacts:
@@ -94,28 +104,60 @@ def _subtitle(tree: HtmlElement) -> str | None:
 
 
 def _author(markup: Markup, tree: HtmlElement) -> str | None:
-    """Persons before offices: structured data, meta elements, elements marked as byline."""
-    names = [name for person in markup.data.persons for name in byline_names(person)]
-    if not names:
-        names = list(
-            byline_names(
-                markup.first("author", "article:author", "dc.creator", "dcterms.creator", "parsely-author") or ""
-            )
-        )
-    if not any(map(is_person, names)):
-        names = _bylines(tree) or names or list(markup.data.organisations)
-    kept = [name for name in names if plain(name) not in markup.sites and not name.startswith("http")]
+    """Persons before accounts and offices: structured data, meta elements, elements marked as byline."""
+    stated = [name for person in markup.data.persons for name in byline_names(person)]
+    if not stated:
+        stated = list(byline_names(markup.first(*_AUTHOR_META) or ""))
+    if not any(map(is_person, stated)):
+        stated = _bylines(tree) or [name for name in stated if not is_office(name)]
+    kept = [name for name in stated if plain(name) not in markup.sites and not name.startswith("http")]
     return "; ".join(dict.fromkeys(kept)) or None
 
 
 def _bylines(tree: HtmlElement) -> list[str]:
-    for element in tree.iter("a", "span", "div", "p", "address"):
+    """The names in the first element that the page marks as byline; comments and forms don't count."""
+    for element in tree.iter("a", "span", "div", "p", "address", "dd", "li", "strong", "em", "cite"):
         marks = f"{element.get('class') or ''} {element.get('rel') or ''} {element.get('itemprop') or ''}"
-        if len(marks) > 2 and _BYLINE.search(marks):
-            text = element_text(element)
-            if 2 < len(text) <= 120 and (names := byline_names(text)):
-                return list(names)
+        if len(marks) <= 2 or not _BYLINE.search(marks) or _reader(element):
+            continue
+        named = next((part for part in element.iter() if _NAME_PART.search(_marks(part))), None)
+        for part in (named, element):
+            names = _names_in(part) if part is not None else []
+            if names:
+                return names
     return []
+
+
+def _marks(element: HtmlElement) -> str:
+    return f"{element.get('class') or ''} {element.get('rel') or ''} {element.get('itemprop') or ''}"
+
+
+def _reader(element: HtmlElement) -> bool:
+    """Whether an element belongs to a reader's comment or its form."""
+    return any(
+        ancestor.tag == "form" or _COMMENT.search(f"{ancestor.get('class') or ''} {ancestor.get('id') or ''}")
+        for ancestor in (element, *element.iterancestors())
+        if ancestor.tag not in ("body", "html")
+    )
+
+
+def _names_in(element: HtmlElement) -> list[str]:
+    """Names from the pieces of a byline, up to the first piece that is something else."""
+    texts = [text for text in map(normalise_line, element.itertext()) if text.strip(" .,:|–-")]
+    if sum(map(len, texts)) > MAX_BYLINE:
+        return []
+    names: list[str] = []
+    for text in texts:
+        if text.lower().strip(":") in _NO_NAME or any(character.isdigit() for character in text):
+            if names:
+                break
+            continue
+        names.extend(name for name in byline_names(text) if name.lower() not in _NO_NAME)
+        if names and not text.rstrip().endswith((",", " und", "&", "/")):
+            following = texts[texts.index(text) + 1 :][:1]
+            if not following or following[0].lower().strip() not in {"und", ",", "&", "/", "and", "u."}:
+                break
+    return names
 
 
 def _credits(tree: HtmlElement) -> tuple[Credit, ...]:

@@ -24,6 +24,8 @@ MARKDOWN = "text/markdown"
 
 MAX_CHARACTERS = 20_000_000
 """Decoded characters beyond which a document is refused; the fetch layer caps bodies at about the same size."""
+MAX_MARKUP = 8_000_000
+"""Characters of HTML, embedded images not counted, beyond which a page is refused; a tree takes 30 times as much."""
 MAX_ELEMENTS = 200_000
 """Elements beyond which a page is refused; the largest real press pages have about 10,000."""
 
@@ -59,18 +61,25 @@ _HEADER_LINE = re.compile(rb"[!-9;-~]{1,60}:|[ \t]")
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
 
+# embedded images and the like: nothing a cleaner reads, and a torment for every pattern that is tried on them
+_HUGE_VALUE = re.compile(r"""="[^"<>]{20000,}"|='[^'<>]{20000,}'""")
+
+
 def parse_html(text: str) -> HtmlElement:
     """The tree of an HTML document, comments and processing instructions left out.
 
     Raises CleanError for what can't be a page: nothing parsed, nested too deeply, too many elements.
     """
+    text = _HUGE_VALUE.sub('=""', text)
+    if len(text) > MAX_MARKUP:
+        raise CleanError(f"HTML ist zu groß für eine Meldung: {len(text)} Zeichen, erlaubt sind {MAX_MARKUP}")
     parser = HTMLParser(collect_ids=False, encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
         tree = document_fromstring(text.replace("\x00", "").encode("utf-8", "replace"), parser=parser)
     except (etree.LxmlError, ValueError, AssertionError) as error:
         raise CleanError(f"HTML ist nicht lesbar: {error}") from error
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
-        raise CleanError("HTML ist zu tief verschachtelt (über 250 Ebenen)")
+        raise CleanError("HTML ist zu tief verschachtelt (über 250 Ebenen) oder hat einen überlangen Abschnitt")
     if tree.xpath(f"count(//*) > {MAX_ELEMENTS}"):
         raise CleanError(f"HTML hat über {MAX_ELEMENTS} Elemente")
     return tree

@@ -19,10 +19,12 @@ _OFFICE = re.compile(
     re.I,
 )
 _LEAD = re.compile(
-    r"^(?:(?:ein\s+(?:beitrag|artikel|text|kommentar|gastbeitrag|bericht|interview)\s+)?von|by"
+    r"^(?:(?:(?:ein|artikel|ein\w*)\s+)?(?:(?:beitrag|artikel|text|kommentar|gastbeitrag|bericht"
+    r"|interview)\s+)?(?:von|vom)|by"
     r"|autor(?:in)?(?:\s+und\s+fotos?)?"
     r"|text(?:\s+und\s+fotos?)?|verfasst\s+von|geschrieben\s+von|veröffentlicht\s+von|gepostet\s+von|erstellt\s+von"
-    r"|written\s+by|posted\s+by|author|redakteur(?:in)?|foto\s+und\s+text|bericht)\s*:?\s+",
+    r"|written\s+by|posted\s+by|author|redakteur(?:in)?|foto\s+und\s+text|bericht|interview|analyse"
+    r"|protokoll)\s*:?\s+|^(?:geschrieben |ein beitrag )?von(?=[A-ZÄÖÜ][a-zäöüß])",
     re.I,
 )
 _CLUTTER = re.compile(
@@ -30,7 +32,7 @@ _CLUTTER = re.compile(
     r"|<).*$",
     re.I | re.S,
 )
-_SPLIT = re.compile(r"\s*(?:;|,|/|&|\s\+\s|\s(?:und|and|u\.)\s)\s*")
+_SPLIT = re.compile(r"\s*(?:;|,|(?<=[a-zäöüß])\s*/\s*(?=[A-ZÄÖÜ])|&|\s\+\s|\s(?:und|and|u\.)\s)\s*")
 AGENCY_MARK = re.compile(
     r"(?:dpa(?:[-/ ]?(?:lno|lnw|lsw|lby|lhe|lth|infocom|tmn|afxp?))?|ots|afp|epd|kna|sid|apa|rtr|reuters|ddp|dapd"
     r"|red|pm|pi|idw|news aktuell|wor)"

@@ -169,8 +169,8 @@ def _byline(article: Article) -> Article:
         mark = _MARK.fullmatch(text)
         if mark and AGENCY_MARK.fullmatch(mark.group(1).lower()):
             return cut_lines(replace(article, agency=article.agency or mark.group(1)), "agency-mark", [line])
-    first = next(iter(lines(article.text)), None)
-    inside = _MARK_IN_DATELINE.match(first.text) if first is not None else None
+    opening = (_MARK_IN_DATELINE.match(line.text) for line in lines(article.text)[:3])
+    inside = next((match for match in opening if match), None)
     return replace(article, agency=inside.group(1)) if inside and not article.agency else article
 
 

@@ -37,11 +37,17 @@ def cut(article: Article, rule: str, spans: Iterable[tuple[int, int]]) -> Articl
     first, so `start` holds both in the text the rule received and in the text just before the cut: putting the
     removed texts back in reverse order of `removed` gives the extracted text again.
     """
-    text, removed = article.text, list(article.removed)
-    for start, end in sorted(spans, reverse=True):
-        removed.append(Removed(rule=rule, text=text[start:end], start=start))
-        text = text[:start] + text[end:]
-    return replace(article, text=text, removed=tuple(removed)) if text != article.text else article
+    text = article.text
+    ordered = sorted(span for span in spans if span[0] < span[1])
+    if not ordered:
+        return article
+    kept, position = [], 0
+    for start, end in ordered:
+        kept.append(text[position:start])
+        position = end
+    kept.append(text[position:])
+    removed = (Removed(rule=rule, text=text[start:end], start=start) for start, end in reversed(ordered))
+    return replace(article, text="".join(kept), removed=(*article.removed, *removed))
 
 
 def cut_lines(article: Article, rule: str, doomed: Iterable[Line]) -> Article:
@@ -49,11 +55,15 @@ def cut_lines(article: Article, rule: str, doomed: Iterable[Line]) -> Article:
     return cut(article, rule, _whole(article.text, sorted(doomed, key=lambda line: line.start)))
 
 
+_BREAKS = re.compile(r"\n*")
+
+
 def _whole(body: str, doomed: list[Line]) -> Iterator[tuple[int, int]]:
     """Spans from each run of lines to the next kept line; at the end of the body the breaks before it go."""
     runs: list[tuple[int, int]] = []
     for line in doomed:
-        following = line.end + len(body[line.end :]) - len(body[line.end :].lstrip("\n"))
+        breaks = _BREAKS.match(body, line.end)
+        following = breaks.end() if breaks else line.end
         if runs and runs[-1][1] == line.start:
             runs[-1] = (runs[-1][0], following)
         else:

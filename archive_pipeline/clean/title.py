@@ -16,6 +16,13 @@ MIN_TITLE = 4
 MAX_TITLE = 250
 _SEPARATOR = re.compile(r"\s+[|–—·•»«›‹:/~]+\s+|\s+-+\s+|\s*\|+\s*|\s+::\s+|\s*[»«]\s*")
 _BAR = re.compile(r"\s*(?:\|+|│|[»«›‹]|::|\s[·•]\s|\s/\s)\s*")
+_SECTION = re.compile(
+    r"(?:die |der |das )?(?:stadt|kreis|landkreis|gemeinde|samtgemeinde|verbandsgemeinde|markt|amt|region|landratsamt"
+    r"|kreisverwaltung|stadtverwaltung|pressestelle)\b[^:!?]{0,40}|.{0,60}\b(?:e\. ?V\.|gGmbH|GmbH|Kreisverband"
+    r"|Ortsverein|Ortsverband)(?: .{0,30})?",
+    re.I,
+)
+"""Document titles that are the name of a body and nothing else."""
 _DASH = re.compile(r"\s+[–—-]+\s+")
 _HOME = re.compile(r"(?:https?://[^/]+)?/?(?:index\.(?:html?|php)|home/?|de/?)?|\./|#top")
 MIN_PART = 12
@@ -57,9 +64,12 @@ def find_title(markup: Markup, tree: HtmlElement, url: str | None, hint: str | N
             if sites.specific(heading) and _contained(heading, named, share):
                 return _with_kicker(_without_kicker(heading, named), named, sites)
     stripped = [title for text in named if (title := _without_affixes(text, sites))]
-    if stripped:
+    if stripped and (len(named) > 1 or not _SECTION.fullmatch(stripped[0])):
         return stripped[0]
-    return next((text for level in ("h1", "h2") for text in _headings(tree, level) if sites.specific(text)), None)
+    shown = next(
+        (text for level in ("h1", "h2", "h3") for text in _headings(tree, level) if sites.specific(text)), None
+    )
+    return shown or next(iter(stripped), None)
 
 
 class _Sites:

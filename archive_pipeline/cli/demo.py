@@ -18,7 +18,7 @@ from archive_pipeline.sample.server import serve_sample
 from archive_pipeline.searching import open_search
 from archive_pipeline.workspace import CONFIG_NAME, open_workspace
 
-QUERIES = ("integration", "kreis:Lippe pflege", 'partei:spd "Kommunales Integrationszentrum"')
+QUERIES = ("integration", "kreis:Lippe pflege", 'thema:housing "bezahlbarer wohnraum" OR wohnungsbau*')
 """Three searches: a word, a district with a word, a party with a phrase."""
 
 FIRST_LINE = "# Archiv der Vorführung: archive-pipeline demo\n"

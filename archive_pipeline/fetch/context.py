@@ -10,16 +10,21 @@ from typing import TypeGuard
 
 from pydantic import BaseModel
 
-from archive_pipeline.errors import FetchError, RefusedError, TooLargeError, TransientFetchError
+from archive_pipeline.errors import (
+    CodingError,
+    FetchError,
+    OutputLimitError,
+    RefusedError,
+    TooLargeError,
+    TransientFetchError,
+)
 from archive_pipeline.fetch.http import HttpClient, sendable_url
 from archive_pipeline.fetch.options import HttpOptions
 from archive_pipeline.fetch.robots import Robots, RobotsAnswer
 from archive_pipeline.model import Capture, CaptureResult, Gone, Item, Refused, Source, Unmodified
 from archive_pipeline.warc import (
-    CodingError,
     Description,
     Exchange,
-    OutputLimitError,
     Previous,
     StoredCapture,
     WarcStore,
@@ -257,7 +262,7 @@ def _best_body(exchange: Exchange, limit: int) -> tuple[bytes, tuple[str, ...]]:
     """The decoded body, or the bytes as they are when they can't be decoded."""
     try:
         return decode_body(exchange.payload, exchange.header("content-encoding") or "", limit)
-    except (CodingError, OutputLimitError):
+    except CodingError:
         return exchange.payload, ()
 
 

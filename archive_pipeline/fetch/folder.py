@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
 
-from archive_pipeline.errors import FetchError, TooLargeError
+from archive_pipeline.errors import CodingError, FetchError, OutputLimitError, TooLargeError
 from archive_pipeline.model import CaptureResult, Gone, Item, Source
 from archive_pipeline.protocols import FetchContext
 from archive_pipeline.sample import SAMPLE_FOLDER
-from archive_pipeline.warc import CodingError, OutputLimitError, inflate
+from archive_pipeline.warc import inflate
 
 __all__ = ["FolderFetcher", "FolderOptions"]
 
@@ -33,6 +33,9 @@ MEDIA_TYPES: dict[str, str | None] = {
 EXTENSION = re.compile(r"\.(?=.*[a-z])[a-z0-9]{1,5}")
 """What a file name must end in to have an extension: "Nr. 5" and "Presse.2024" have none."""
 
+ABOUT_THE_FOLDER = re.compile(r"(readme|licen[cs]e|copying)(\.[a-z]+)*", re.IGNORECASE)
+"""Files that describe a folder instead of belonging to its contents: left out unless `include` names them."""
+
 GZIP_TYPE = "application/gzip"
 SAMPLE = "package:sample"
 
@@ -41,8 +44,8 @@ class FolderOptions(BaseModel):
     """Settings of a folder.
 
     `include` and `exclude` are patterns (`*`, `?`, `[…]`) that fit a file's name or its whole path below the folder.
-    Without `include` all files of known types count; with it those that fit, of whatever type. `recursive`: go into
-    folders within.
+    Without `include` all files of known types count, except README and LICENSE files; with it those that fit, of
+    whatever type. `recursive`: go into folders within.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -173,7 +176,8 @@ def _wanted(key: str, options: FolderOptions) -> bool:
         normal = (unicodedata.normalize("NFC", pattern) for pattern in patterns)
         return any(fnmatch.fnmatchcase(key, pattern) or fnmatch.fnmatchcase(name, pattern) for pattern in normal)
 
-    included = fits(options.include) if options.include else _suffix(key) in MEDIA_TYPES
+    known = _suffix(key) in MEDIA_TYPES and not ABOUT_THE_FOLDER.fullmatch(key.rpartition("/")[2])
+    included = fits(options.include) if options.include else known
     return included and not fits(options.exclude)
 
 

@@ -15,7 +15,7 @@ import warnings
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -212,9 +212,8 @@ class _WhooshIndex:
             ) from None
         try:
             with writer.reader() as reader:
-                for key in self._pending:
-                    if ("key", key) in reader:
-                        writer.delete_document(reader.first_id("key", key))
+                for _, offset, matcher in _matchers(list(reader.leaf_readers()), "key", self._pending):
+                    writer.delete_document(offset + matcher.id())
             for document in self._pending.values():
                 if document is not None:
                     writer.add_document(**_fields(document))
@@ -255,7 +254,7 @@ class _Snapshot:
         found: dict[int, list[int]] = {}
         wanted = sorted(documents)
         with _damage_as_error(self._folder):
-            for leaf, offset, matcher in self._matchers(f"{field}_key", keys):
+            for leaf, offset, matcher in _matchers(self._leaves, f"{field}_key", keys):
                 first = bisect_left(wanted, offset)
                 for document in wanted[first : bisect_left(wanted, offset + leaf.doc_count_all())]:
                     matcher.skip_to(document - offset)
@@ -269,7 +268,9 @@ class _Snapshot:
         known = self._forms.get((field, prefix))
         if known is None:
             terms = {
-                bytes(term) for leaf, _ in self._leaves for term in leaf.expand_prefix(f"{field}_form", prefix.encode())
+                bytes(term)
+                for leaf, _ in self._leaves
+                for term in leaf.expand_prefix(f"{field}_form", prefix.encode("utf-8", "replace"))
             }
             known = self._forms[field, prefix] = [term.decode() for term in sorted(terms)]
         return known
@@ -308,7 +309,7 @@ class _Snapshot:
             return known
         weights: dict[int, float] = {}
         with _damage_as_error(self._folder):
-            for _, offset, matcher in self._matchers(field, keys):
+            for _, offset, matcher in _matchers(self._leaves, field, keys):
                 while matcher.is_active():
                     document = offset + matcher.id()
                     weights[document] = weights.get(document, 0.0) + matcher.weight()
@@ -319,16 +320,6 @@ class _Snapshot:
             self._cached = len(weights)
         self._weights[field, keys] = weights
         return weights
-
-    def _matchers(self, field: str, keys: Sequence[str]) -> Iterator[tuple[IndexReader, int, Any]]:
-        for leaf, offset in self._leaves:
-            for key in keys:
-                try:
-                    matcher = leaf.postings(field, key.encode())
-                except TermNotFound:
-                    continue
-                if matcher.is_active():
-                    yield leaf, offset, matcher
 
     def _column(self, name: str) -> Sequence[Any]:
         """A column over all segments: integers, or tuples of keys."""
@@ -343,6 +334,20 @@ class _Snapshot:
                     column = array("i", (value for reader in readers for value in reader))
             self._columns[name] = column
         return column
+
+
+def _matchers(
+    leaves: Iterable[tuple[IndexReader, int]], field: str, keys: Iterable[str]
+) -> Iterator[tuple[IndexReader, int, Any]]:
+    """The posting lists of the keys in every segment that has living documents for them."""
+    for leaf, offset in leaves:
+        for key in keys:
+            try:
+                matcher = leaf.postings(field, key.encode("utf-8", "replace"))
+            except TermNotFound:
+                continue
+            if matcher.is_active():
+                yield leaf, offset, matcher
 
 
 def _known_keys(value: bytes, seen: dict[bytes, tuple[str, ...]]) -> tuple[str, ...]:

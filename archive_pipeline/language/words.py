@@ -9,8 +9,8 @@ _STOP_WORDS = """
     hatte hatten hier ich ihm ihn ihnen ihr ihre ihrem ihren ihrer ihres im in ist ja je jede jedem jeden jeder jedes
     jedoch kann koennen koennte man mehr mein mich mir mit nach nicht noch nun nur ob oder ohne sehr sei sein seine
     seinem seinen seiner seines seit sich sie sind so sollen sollte sondern soweit sowie ueber um und uns unser unsere
-    unserem unseren unserer unter viel viele vom von vor war waren was weil welche welchem welchen welcher welches wem
-    wen wenn wer werde werden wie wieder will wir wird wo wurde wurden zu zum zur zwischen
+    unserem unseren unserer unter viel viele vom von vor wann war waren warum was weil welche welchem welchen welcher
+    welches wem wen wenn wer werde werden wie wieder will wir wird wo woher wohin wurde wurden zu zum zur zwischen
 """
 
 STOP_WORDS = frozenset(_STOP_WORDS.split())

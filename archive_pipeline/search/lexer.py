@@ -95,8 +95,9 @@ def _next(query: str, start: int) -> tuple[Lexeme, int]:
     if query[start] == ")":
         return Lexeme(kind="close", column=start + 1), start + 1
     place, minus, exact, field = start, False, False, None
-    while place < len(query) and query[place] in "-–−+=" and place + 1 < len(query) and not query[place + 1].isspace():
-        minus, exact = minus or query[place] in "-–−", exact or query[place] == "="
+    free = start == 0 or query[start - 1].isspace() or query[start - 1] == "("
+    while place + 1 < len(query) and query[place] in "-–−+=" and not query[place + 1].isspace():
+        minus, exact = minus or (free and query[place] in "-–−"), exact or query[place] == "="
         place += 1
     match = _FIELD.match(query, place)
     if match and match[1].casefold().replace("ae", "ä") in FIELDS:

@@ -127,13 +127,13 @@ class _Reader:
 
     def _together(self, nodes: list[Node]) -> Node | None:
         """Nodes without operator between them: filters and exclusions always hold, words as `match` says."""
-        if any(not _is_stop_word(node) for node in nodes if not isinstance(node, Filter | Range | Not)):
-            nodes = [node for node in nodes if not _is_stop_word(node)]
+        if any(not self._is_stop_word(node) for node in nodes if not isinstance(node, Filter | Range | Not)):
+            nodes = [node for node in nodes if not self._is_stop_word(node)]
         if self._match == "all":
             return _joined(And, nodes)
         words: list[Node] = [node for node in nodes if not isinstance(node, Filter | Range | Not)]
         always: list[Node] = [node for node in nodes if isinstance(node, Filter | Range | Not)]
-        either = _joined(Or, words)
+        either = _distinct(_joined(Or, words))
         known = [node for node in always if not (isinstance(node, Filter) and not node.values)]
         always = known if known or words else always
         return _joined(And, always if either is None else [either, *always])
@@ -238,6 +238,12 @@ class _Reader:
                 self._note(f"{field}: „{text}“ ist nicht bekannt{meant}", lexeme)
         return Filter(name, tuple(values))
 
+    def _is_stop_word(self, node: Node) -> bool:
+        """Whether to leave a word out; a capital inside the query makes a stop word a name (Jared Allen)."""
+        if not isinstance(node, Term) or not is_stop_word(node.text):
+            return False
+        return node.text[:1].islower() or node.text == self._lexemes[0].text.strip(_OUTER)
+
     def _longer_name(self, name: str, text: str, lexeme: Lexeme) -> tuple[str, ...]:
         """The keys of a name that goes on in the next words (`partei:Freie Demokraten`), which are then used up."""
         if lexeme.kind == "word":
@@ -266,8 +272,17 @@ class _Reader:
         self.notes.append(f"Spalte {column}: {text}")
 
 
-def _is_stop_word(node: Node) -> bool:
-    return isinstance(node, Term) and is_stop_word(node.text)
+def _distinct(node: Node | None) -> Node | None:
+    """Each word once: a word that comes as part of another one too would count twice."""
+    if not isinstance(node, Or):
+        return node
+    seen: dict[object, Node] = {}
+    for inner in node.nodes:
+        key: object = inner
+        if isinstance(inner, Term):
+            key = (inner.field, *(token.text for token in analyse(inner.text) if token.kind != "part"))
+        seen.setdefault(key, inner)
+    return _joined(Or, list(seen.values()))
 
 
 def _joined(kind: type[And] | type[Or], nodes: list[Node]) -> Node | None:

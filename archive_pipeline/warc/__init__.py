@@ -4,7 +4,7 @@
 (the only module that knows warcio), `coding` undoes gzip and deflate, `model` holds the values.
 """
 
-from archive_pipeline.warc.coding import CodingError, OutputLimitError, decode_body, inflate
+from archive_pipeline.warc.coding import decode_body, inflate
 from archive_pipeline.warc.files import Cut
 from archive_pipeline.warc.model import (
     Description,
@@ -20,11 +20,9 @@ from archive_pipeline.warc.model import (
 from archive_pipeline.warc.store import WarcStore
 
 __all__ = [
-    "CodingError",
     "Cut",
     "Description",
     "Exchange",
-    "OutputLimitError",
     "Previous",
     "RevisitProfile",
     "StoredCapture",

@@ -2,7 +2,9 @@
 
 import zlib
 
-__all__ = ["CodingError", "OutputLimitError", "decode_body", "inflate", "remove_codings"]
+from archive_pipeline.errors import CodingError, OutputLimitError
+
+__all__ = ["decode_body", "inflate", "remove_codings"]
 
 GZIP = 31
 """`wbits` for a gzip stream with header and checksum."""
@@ -10,14 +12,6 @@ GZIP = 31
 ZLIB = 15
 RAW_DEFLATE = -15
 GZIP_MAGIC = b"\x1f\x8b"
-
-
-class CodingError(ValueError):
-    """Compressed bytes that end early or are damaged."""
-
-
-class OutputLimitError(ValueError):
-    """Compressed bytes that grow beyond the limit given for them."""
 
 
 def decode_body(payload: bytes, content_encoding: str, limit: int | None = None) -> tuple[bytes, tuple[str, ...]]:

@@ -149,9 +149,7 @@ FEED = """<?xml version="1.0"?><rss version="2.0"><channel><title>Presse</title>
 @pytest.mark.parametrize(
     ("body", "word"), [(b"", "leer"), (b"<html><body>Wartung</body></html>", "Feed"), (b"<rss><chan", "")]
 )
-def test_a_feed_that_is_none_fails_alone(
-    apl: Any, make_archive: Callable[..., Path], body: bytes, word: str
-) -> None:
+def test_a_feed_that_is_none_fails_alone(apl: Any, make_archive: Callable[..., Path], body: bytes, word: str) -> None:
     with serving({"/feed.xml": (200, "application/rss+xml", body)}) as base:
         folder = make_archive({"gut.txt": GOOD}, settings="request_interval = 0")
         with (folder / "sources.toml").open("a", encoding="utf-8") as file:

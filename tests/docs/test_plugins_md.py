@@ -1,0 +1,231 @@
+"""docs/plugins.md is true: its walk-through runs as it stands, its lists agree with the code."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from archive_pipeline_plugins.wordpress import WordPressOptions
+
+import archive_pipeline
+from archive_pipeline import Article, SiteProfile, Source, hookspecs, protocols, testing
+from archive_pipeline.clean import CapturePage, cleaners
+from archive_pipeline.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+PORT = "8765"
+
+# a file's block follows a line that names it; other blocks stand alone
+BLOCK = re.compile(
+    r"^(?:(?P<append>Append to )?`(?P<file>[\w./-]+)`:\n\n)?```(?P<kind>[a-z]+(?: server)?)\n(?P<body>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+class Reader:
+    """Does in an empty folder what the page tells its reader to do."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self.output: dict[str, str] = {}
+        self.servers: list[subprocess.Popen[bytes]] = []
+        paths = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("ARCHIVE_PIPELINE_", "PYTEST_"))}
+        self.environ = {**kept, "PATH": os.pathsep.join(paths), "HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def follow(self, text: str) -> None:
+        for block in BLOCK.finditer(text.replace(PORT, str(self.port))):
+            if block["file"]:
+                self._write(block["file"], block["body"], append=bool(block["append"]))
+            elif block["kind"] == "sh":
+                self._run(block["body"])
+            elif block["kind"] == "sh server":
+                self._serve(block["body"])
+
+    def stop(self) -> None:
+        for server in self.servers:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(timeout=20)
+
+    def _write(self, name: str, body: str, *, append: bool) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a" if append else "w", encoding="utf-8") as file:
+            file.write(body)
+
+    def _run(self, script: str) -> None:
+        """The block in one shell; the next block goes on in the folder where this one ended."""
+        for command in script.splitlines():
+            done = subprocess.run(
+                ["bash", "-c", f"{command}\nstatus=$?; pwd; exit $status"],
+                cwd=self.folder,
+                env=self.environ,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
+            *lines, folder = done.stdout.splitlines()
+            self.folder = Path(folder)
+            self.output[command] = "\n".join(lines)
+
+    def _serve(self, command: str) -> None:
+        server = subprocess.Popen(
+            ["bash", "-c", f"exec {command}"],
+            cwd=self.folder,
+            env=self.environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.servers.append(server)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and server.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        pytest.fail(f"$ {command}: the server did not start")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """Somebody who has worked through the page, to the end of the packaging section."""
+    made = Reader(tmp_path_factory.mktemp("reader"), tmp_path_factory.mktemp("home"))
+    try:
+        made.follow(TEXT)
+        yield made
+    finally:
+        made.stop()
+
+
+def command(reader: Reader, start: str) -> str:
+    return next(output for line, output in reader.output.items() if line.startswith(start))
+
+
+def test_the_walk_through_ends_in_a_search_hit(reader: Reader) -> None:
+    summary = json.loads(command(reader, "archive-pipeline run").splitlines()[-1])
+    assert (summary["new"], summary["failed"], summary["exit_code"]) == (1, 1, 3)
+    assert "Freibad öffnet am 1. Mai" in command(reader, "archive-pipeline search")
+    assert "musterstadt" in command(reader, "archive-pipeline status")
+
+
+def test_the_plugin_of_the_walk_through_is_loaded(reader: Reader) -> None:
+    assert "passed" in command(reader, "python3 -m pytest")
+    assert "rathaus" in command(reader, "archive-pipeline plugins check plugins/rathaus")
+    listed = command(reader, "archive-pipeline plugins list")
+    assert re.search(r"^rathaus .*geladen$", listed, re.MULTILINE)
+    assert re.search(r"^musterstadt .*geladen$", listed, re.MULTILINE)
+
+
+def test_the_rules_read_the_page_of_the_walk_through(reader: Reader) -> None:
+    body = (reader.folder / "website" / "meldungen" / "18.html").read_bytes()
+    profile = SiteProfile.load(reader.folder / "plugins" / "musterstadt" / "rules.toml")
+    page = CapturePage(testing.captured(body, url="https://www.musterstadt.example/meldungen/18.html"))
+    article = profile.clean(Article(), page, Source(id="s"))
+    assert article.title == "Freibad öffnet am 1. Mai"
+    assert article.text.startswith("Musterstadt. Das Freibad")
+    assert article.text.endswith("schon ab acht Uhr.")
+    early = replace(page.capture, captured_at=page.capture.captured_at.replace(year=2018))
+    assert profile.clean(Article(), CapturePage(early), Source(id="s")) == Article()
+
+
+def test_the_package_of_the_walk_through_is_found_by_its_entry_point(reader: Reader, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(reader.folder / "plugins", project / "plugins")
+    shutil.copy(reader.folder / "pyproject.toml", project)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", "-w", tmp_path, project],
+        env=reader.environ,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    listed = subprocess.run(
+        ["archive-pipeline", "plugins", "list", "--json"],
+        env={**reader.environ, "PYTHONPATH": str(tmp_path / "installed")},
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (found,) = [record for record in map(json.loads, listed.stdout.splitlines()) if record["name"] == "rathaus"]
+    assert (found["status"], found["origin"], found["version"]) == ("ok", "entry-point", "1.0")
+
+
+def specified() -> dict[str, str]:
+    """Every hook with its arguments as written in hookspecs.py."""
+    tree = ast.parse(Path(hookspecs.__file__).read_text(encoding="utf-8"))
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return {node.name: f"{node.name}({ast.unparse(node.args)})" for node in functions if node.decorator_list}
+
+
+def test_every_hook_is_described_with_its_arguments() -> None:
+    headings = re.findall(r"^### `(\w+\(.*\))`$", TEXT, re.MULTILINE)
+    assert headings == list(specified().values())
+
+
+def test_the_slots_are_those_of_the_protocol_and_the_built_in_steps() -> None:
+    table = {int(order) for order in re.findall(r"^\| (\d+) \| ", TEXT, re.MULTILINE)}
+    docstring = protocols.Cleaner.__doc__ or ""
+    assert table == {int(order) for order in re.findall(r"(\d+) [a-z]", docstring.partition("Order slots:")[2])}
+    # steps that share a slot follow each other directly
+    assert {order - order % 50 for _, _, order in cleaners()} <= table
+
+
+def test_every_key_of_rules_toml_is_described(tmp_path: Path) -> None:
+    section = TEXT.partition("## A plugin without Python")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[[site]]\nnonsense = 1\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        SiteProfile.load(rules)
+    known = set(re.findall(r"\w+", caught.value.hint.partition(":")[2]))
+    assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == known
+
+
+def test_every_setting_of_the_wordpress_plugin_is_described() -> None:
+    section = TEXT.partition("## The plugin wordpress")[2]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(WordPressOptions.model_fields)
+    example = next(block["body"] for block in BLOCK.finditer(section) if block["kind"] == "toml")
+    (source,) = tomllib.loads(example)["source"]
+    WordPressOptions(**{key: source[key] for key in source.keys() & set(WordPressOptions.model_fields)})
+
+
+def test_every_testing_name_is_described() -> None:
+    section = TEXT.partition("## Testing")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`(\w+)(?:\([^`]*\))?`", section))
+    assert set(testing.__all__) - {"Answer", "ReplayContext"} <= named
+
+
+def test_names_that_code_blocks_import_are_public() -> None:
+    for block in BLOCK.finditer(TEXT):
+        if block["kind"] != "python":
+            continue
+        for node in ast.walk(ast.parse(block["body"])):
+            if isinstance(node, ast.ImportFrom) and node.module == "archive_pipeline":
+                assert {name.name for name in node.names} <= set(archive_pipeline.__all__)

@@ -1,0 +1,167 @@
+"""The Whoosh engine: the suite every engine passes, and what is its own: crashes, damage, versions, locks."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from archive_pipeline.errors import IndexingError, LockedError
+from archive_pipeline.index.whoosh_engine import WhooshEngine
+from archive_pipeline.protocols import IndexDocument, IndexEngine, SearchRequest
+from archive_pipeline.query import All, Term
+
+_spec = importlib.util.spec_from_file_location("index_conformance", Path(__file__).with_name("conformance.py"))
+assert _spec
+assert _spec.loader
+conformance = importlib.util.module_from_spec(_spec)
+sys.modules[_spec.name] = conformance
+_spec.loader.exec_module(conformance)
+
+
+class TestWhooshConformance(conformance.IndexConformance):
+    @classmethod
+    def make_engine(cls) -> IndexEngine:
+        return WhooshEngine()
+
+
+def document(number: int) -> IndexDocument:
+    return IndexDocument(
+        key=f"r{number}", title="Titel", text=f"Haushalt Nummer {number}", source="s", captured=date(2020, 1, 1)
+    )
+
+
+def filled(folder: Path, count: int = 20) -> None:
+    index = WhooshEngine().create(folder)
+    index.upsert([document(number) for number in range(count)])
+    index.commit(count)
+    index.close()
+
+
+WRITER = """
+    import sys
+    from datetime import date
+    from pathlib import Path
+    from archive_pipeline.index.whoosh_engine import WhooshEngine
+    from archive_pipeline.protocols import IndexDocument
+    index = WhooshEngine().open(Path(sys.argv[1]), writable=True)
+    for commit in range(1, 10_000):
+        index.upsert([IndexDocument(key=f"c{commit}-{n}", title="Titel", text="Haushalt " * 40, source="s",
+                                    captured=date(2020, 1, 1)) for n in range(5)])
+        index.commit(20 + commit)
+        print(commit, flush=True)
+"""
+
+
+def test_killed_during_commits_loses_nothing_and_goes_on(tmp_path: Path) -> None:
+    """Whatever was reported as committed is there, whole commits only, and no stale lock stops the next writer."""
+    folder = tmp_path / "index"
+    filled(folder)
+    for lines_before_kill in (1, 2, 3):
+        child = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(WRITER), str(folder)], stdout=subprocess.PIPE, text=True
+        )
+        assert child.stdout
+        for _ in range(lines_before_kill):
+            child.stdout.readline()
+        os.kill(child.pid, signal.SIGKILL)
+        reported = lines_before_kill + len(child.stdout.readlines())
+        child.wait()
+        child.stdout.close()
+
+        index = WhooshEngine().open(folder, writable=True)
+        keys = {hit.key for hit in index.search(SearchRequest(node=All(), limit=100_000)).hits}
+        commits = {key.split("-")[0] for key in keys if key.startswith("c")}
+        assert {f"c{n}" for n in range(1, reported + 1)} <= commits
+        assert all({f"{commit}-{n}" for n in range(5)} <= keys for commit in commits)
+        assert 20 + reported <= index.seq() <= 20 + len(commits)
+
+        index.upsert([document(99)])
+        index.delete(sorted(key for key in keys if key.startswith("c")))
+        index.commit(20)
+        assert index.count() == 21
+        index.close()
+
+
+def test_a_lock_file_without_process_does_not_block(tmp_path: Path) -> None:
+    filled(tmp_path / "index")
+    (tmp_path / "index" / "MAIN_WRITELOCK").touch()
+    index = WhooshEngine().open(tmp_path / "index", writable=True)
+    index.upsert([document(50)])
+    index.commit(21)
+
+    assert index.count() == 21
+
+
+def test_a_writing_process_is_named(tmp_path: Path) -> None:
+    whoosh_index = pytest.importorskip("whoosh.index")
+    filled(tmp_path / "index")
+    other = whoosh_index.open_dir(str(tmp_path / "index")).writer()
+    index = WhooshEngine().open(tmp_path / "index", writable=True)
+    index.upsert([document(50)])
+    with pytest.raises(LockedError):
+        index.commit(21)
+    other.cancel()
+
+    index.commit(21)
+    assert index.count() == 21
+
+
+def outcome(folder: Path) -> str:
+    """The hint of the error, or "rebuild not needed" when the whole answer came."""
+    try:
+        index = WhooshEngine().open(folder)
+        result = index.search(SearchRequest(node=Term("Haushalt"), facets=("source",), sort="newest", limit=30))
+    except IndexingError as error:
+        return error.hint
+    return "rebuild not needed" if len(result.hits) == result.facets[0][1][0].count == 20 else "hits are missing"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Whoosh drops half-opened files
+@pytest.mark.parametrize("how", ["emptied", "cut", "removed", "garbage"])
+def test_damage_is_said_with_the_way_out(tmp_path: Path, how: str) -> None:
+    """Every file of the index, damaged one at a time: either the answer is right or the error names `rebuild`."""
+    for number in range(20):
+        folder = tmp_path / f"{how}{number}"
+        filled(folder)
+        files = sorted(path for path in folder.iterdir() if path.name not in {"seq"})
+        if number >= len(files):
+            break
+        content = files[number].read_bytes()
+        if how == "removed":
+            files[number].unlink()
+        else:
+            new = {"emptied": b"", "cut": content[: len(content) // 2], "garbage": b"\xff\x00" * len(content)}
+            files[number].write_bytes(new[how])
+        assert "rebuild" in outcome(folder)
+    assert number > 2
+
+
+def test_damaged_seq_is_damage(tmp_path: Path) -> None:
+    filled(tmp_path / "index")
+    (tmp_path / "index" / "seq").write_text("eleven")
+
+    with pytest.raises(IndexingError, match="beschädigt"):
+        WhooshEngine().open(tmp_path / "index")
+
+
+def test_another_version_must_be_rebuilt(tmp_path: Path) -> None:
+    filled(tmp_path / "index")
+    version = tmp_path / "index" / "version.json"
+    version.write_text(version.read_text().replace("whoosh-", "whoosh-0"))
+
+    with pytest.raises(IndexingError, match="Version") as caught:
+        WhooshEngine().open(tmp_path / "index")
+    assert "rebuild" in caught.value.hint
+
+
+def test_a_closed_index_says_so(tmp_path: Path) -> None:
+    index = WhooshEngine().create(tmp_path / "index")
+    index.close()
+    with pytest.raises(IndexingError):
+        index.search(SearchRequest(node=All()))
