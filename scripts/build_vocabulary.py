@@ -23,6 +23,7 @@ DROPPED_SURFACES = {
     "CDU und CSU",
     "Bürger für",
     "Bürgerbewegung",
+    "Die Republikaner",
     "Stadtpartei",
     "Wählergemeinschaft",
     "Wählervereinigung",

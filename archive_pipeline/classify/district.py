@@ -25,6 +25,7 @@ _PRIOR_POINTS = 2.0
 _COMPANY_POINTS = 0.75
 _COHERENCE_POINTS = 1.0
 _LOCAL_TEXT_POINTS = 1.0
+_UNDECIDED_POINTS = 2.0
 _SCATTERED = 4
 """Districts named, none explicitly: that many make a text about no place in particular."""
 
@@ -107,7 +108,7 @@ def _undecided(found: Sequence[Mention]) -> dict[str, _Candidate]:
         if len(mention.options) == 2 and mention.points >= 1 and (mention.explicit or mention.twins):
             for key in mention.options:
                 candidate = candidates.setdefault(key, _Candidate())
-                candidate.points = 1.0
+                candidate.points = _UNDECIDED_POINTS
                 candidate.evidence += ((0.5, mention.passage.evidence(mention.first, mention.last)),)
     return candidates
 

@@ -5,12 +5,13 @@ as a host token 46 / 50, municipality name that exists once 21 / 25, number plat
 """
 
 import re
+from collections.abc import Mapping
 from itertools import pairwise
 from urllib.parse import unquote, urlsplit
 
 from archive_pipeline.classify.gazetteer import Gazetteer, fold_host
 
-__all__ = ["district_of_host", "host_tokens", "party_of_host"]
+__all__ = ["district_of_host", "host_tokens", "organisation_of_host", "party_of_host"]
 
 _PARTY_TOKENS = {
     "cdu": "cdu", "csu": "csu", "cducsu": "cdu-csu", "spd": "spd", "fdp": "fdp", "gruene": "gruene",
@@ -109,6 +110,15 @@ def _of_path(url: str, gazetteer: Gazetteer) -> str | None:
         if len(keys) == 1 or len(cities) == 1:
             return next(iter(cities or keys))
     return None
+
+
+def organisation_of_host(url: str | None, known: Mapping[str, str]) -> str | None:
+    """The organisation whose name or abbreviation is the registered name of a host, or None."""
+    tokens = host_tokens(url)
+    if not url or not tokens:
+        return None
+    registered = (urlsplit(url).hostname or "").rpartition(".")[0].rpartition(".")[2]
+    return known.get(fold_host(registered))
 
 
 def party_of_host(url: str | None) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from archive_pipeline.classify.gazetteer import Gazetteer, PlaceName, builtin_gazetteer, place_surfaces
+from archive_pipeline.classify.gazetteer import Gazetteer, PlaceName, builtin_gazetteer, fold_host, place_surfaces
 from archive_pipeline.classify.matcher import SurfaceIndex
 from archive_pipeline.classify.vocabulary import entries_by_value, read_words
 from archive_pipeline.model import Axis, Vocabulary, VocabularyEntry
@@ -34,6 +34,7 @@ class Lexicon:
     organisations: Mapping[str, VocabularyEntry]
     topics: Mapping[str, VocabularyEntry]
     given_names: frozenset[str]
+    host_organisations: Mapping[str, str]
     index: SurfaceIndex[Name]
 
 
@@ -57,6 +58,20 @@ def _surfaces(vocabularies: tuple[Vocabulary, ...], *axes: Mapping[str, Vocabula
         yield from _entry_surfaces(entries)
 
 
+def _host_organisations(organisations: Mapping[str, VocabularyEntry]) -> dict[str, str]:
+    """Names and abbreviations as they stand in host names, where only one organisation has them."""
+    found: dict[str, set[str]] = {}
+    for entry in organisations.values():
+        if entry.district is None and entry.kind not in _NO_HOSTS:
+            for surface in {entry.label, *entry.surfaces, *entry.weak_surfaces}:
+                found.setdefault(fold_host(surface), set()).add(entry.value)
+    return {name: values.pop() for name, values in found.items() if len(values) == 1 and len(name) >= _MIN_HOST}
+
+
+_NO_HOSTS = frozenset({"parliament", "government", "ki"})
+_MIN_HOST = 3
+
+
 @lru_cache(maxsize=4)
 def lexicon_of(vocabularies: tuple[Vocabulary, ...]) -> Lexicon:
     """The lexicon over the built-in places and the given vocabularies. Raises ConfigError for doubled values."""
@@ -68,6 +83,7 @@ def lexicon_of(vocabularies: tuple[Vocabulary, ...]) -> Lexicon:
         organisations=organisations,
         topics=entries_by_value(vocabularies, Axis.TOPIC),
         given_names=read_words("given_name"),
+        host_organisations=_host_organisations(organisations),
         index=SurfaceIndex(_surfaces(vocabularies, parties, organisations)),
     )
 

@@ -154,8 +154,8 @@ def _place_bound(reading: Reading, body: Body, specific: set[str] | None, distri
 
 
 def _own(reading: Reading, candidates: dict[str, _Candidate]) -> _Candidate | None:
-    """The source's own body: a slug of the vocabulary, or its name as it stands in the settings."""
-    name = reading.source_organisation
+    """The source's own body, by its slug or its name in the settings, or the one its host is named after."""
+    name = reading.source_organisation or reading.host_organisation
     if not name:
         return None
     entry = reading.lexicon.organisations.get(name)

@@ -46,6 +46,11 @@ _STATE_STARTS = {"Nordrhein": "Westfalen", "Rheinland": "Pfalz", "Baden": "Würt
                  "Schleswig": "Holstein", "Mecklenburg": "Vorpommern", "Westfalen": "Lippe"}  # fmt: skip
 _PLACE_LINKS = frozenset({"in", "des", "der", "im", "für", "den", "Kreis", "Stadt", "Region", "Landkreis"})
 _PLACE_KINDS = frozenset({"full", "bare", "municipality"})
+_NAMELESS = frozenset({"verein", "initiative", "bündnis", "netzwerk", "bürgerinitiative", "stiftung", "förderverein",
+                       "kampagne", "organisation", "firma", "hersteller", "messengerdienst", "unternehmen"})  # fmt: skip
+"""Heads that are left out of the label when the name in quotation marks stands alone."""
+
+_BARE_NAMES = frozenset({"kampagne", "organisation", "firma", "hersteller", "messengerdienst", "unternehmen"})
 _FOR = frozenset({"für", "der", "des", "zur", "gegen", "zum", "von"})
 _ARTICLES = frozenset({"der", "die", "das", "dem", "den", "des", "im", "beim", "vom", "zum", "zur", "ein", "eine"})
 _CLUB_WORDS = frozenset({"für", "der", "und", "am", "im", "in", "for", "zur"})
@@ -260,10 +265,13 @@ class _Finder:
         if not right and not self._stands_alone(i, head, left, nominative):
             return None
         label = f"{name} {right}".strip() if right else name
+        if right and name.lower() in _BARE_NAMES:
+            label = right
         legal = bool(_LEGAL_FORM.match(grid.text[grid.ends[last] :][:8]))
         named = right.startswith("„")
         if named:
-            label = right.strip("„“ ")
+            quoted = right.strip("„“ ")
+            label = quoted if name.lower() in _NAMELESS else f"{name} {quoted}"
         return self._body(first, last, label, slug(name), specific=True, weight=head.weight, legal_form=legal)
 
     def _left(self, i: int, head: _Head, taken: set[int]) -> tuple[int, list[str]]:

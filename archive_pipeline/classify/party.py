@@ -186,6 +186,8 @@ def _issuer_points(reading: Reading, mention: PartyMention, first_speaker: bool)
     if mention.tail:
         return 2.0
     points = 0.0
+    if {"gegen", "Gegen"} & set(grid.tokens[max(0, mention.first - 2) : mention.first]):
+        return 0.25
     if passage.field == "title":
         points += 2.0 if mention.first <= 1 else 0.75
     elif mention.first < passage.lead:
@@ -198,7 +200,7 @@ def _issuer_points(reading: Reading, mention: PartyMention, first_speaker: bool)
     if mention.unit and _speaks(passage, mention):
         points += 1.0 if first_speaker else 0.25
     before = grid.tokens[max(0, mention.first - 3) : mention.first]
-    if any(token in _FIRST_PERSON for token in before) and "gegen" not in before:
+    if any(token in _FIRST_PERSON for token in before):
         points += 1.0
     return points
 

@@ -31,6 +31,9 @@ _NOT_A_PLACE_BEFORE = re.compile(
 )
 
 _BASE_POINTS = {"full": 3.0, "former": 3.0, "bare": 1.0, "municipality": 1.0, "locality": 0.5, "adjective": 1.0}
+_HIGH = 3
+"""Strength of adjective forms that stand alone; weaker ones need a word of office behind them."""
+
 _SMALL = 4000
 """Municipalities below this many inhabitants need a cue: their names are too often something else."""
 
@@ -179,17 +182,23 @@ class _Reader:
         surface = passage.grid.tokens[match.last]
         if surface in self.surnames or (match.first and passage.grid.tokens[match.first - 1] in _CLUBS):
             return None
-        noun_follows = after[:1].isupper() or not surface[0].isupper() or after[:1].islower()
+        sure = strength == _HIGH
+        options = self._dominant(options)
+        points = (0.6 if set(options) & CAPITALS else 1.0) if sure else 0.5
+        if after in CITY_CUES:
+            points, sure = 1.5, sure or strength > 1
+        elif after in DISTRICT_CUES:
+            points, sure = 2.5, sure or strength > 1
         return Mention(
             passage=passage,
             first=match.first,
             last=match.last,
             cue_first=match.first,
             surface=surface,
-            options=self._dominant(options),
+            options=options,
             municipality=None,
-            points=(0.6 if set(options) & CAPITALS else 1.0) if strength == 3 else 0.5,
-            firm=strength == 3 and len(self._dominant(options)) == 1 and noun_follows,
+            points=points,
+            firm=sure and len(options) == 1 and after[:1].isalpha(),
             explicit=False,
         )
 

@@ -158,7 +158,7 @@ class _Speech:
         near = self.grid.tokens[max(0, before - 2) : before]
         if not near:
             return False
-        if self.text[self.grid.ends[before - 1] : span.outer_start].strip() == ":":
+        if set(self.text[self.grid.ends[before - 1] : span.outer_start]) & set(".:!?"):
             return False
         own_sentence = self.text[span.end - 1] in ".!" and len(self._tokens(span.start, span.end)) > 9
         return not own_sentence and (near[-1] in self.titles or (near[0] in self.titles and near[-1] in _ARTICLES))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from archive_pipeline.classify.hosts import district_of_host, party_of_host
+from archive_pipeline.classify.hosts import district_of_host, organisation_of_host, party_of_host
 from archive_pipeline.classify.matcher import PARAGRAPH, Grid, Match, tokenise
 from archive_pipeline.classify.names import Lexicon, Name
 from archive_pipeline.classify.vocabulary import cue_words
@@ -65,6 +65,7 @@ class Reading:
     german: bool
     host_district: str | None
     host_party: str | None
+    host_organisation: str | None
     source_district: str | None
     source_party: str | None
     source_organisation: str | None
@@ -120,6 +121,7 @@ def _read(
         german=_is_german(article, text.grid),
         host_district=district_of_host(article.url, lexicon.gazetteer),
         host_party=party_of_host(article.url),
+        host_organisation=organisation_of_host(article.url, lexicon.host_organisations),
         source_district=district,
         source_party=party,
         source_organisation=organisation,

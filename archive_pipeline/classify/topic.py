@@ -24,6 +24,9 @@ _TITLE_WEIGHT, _LEAD_WEIGHT = 3.0, 2.0
 _SECONDARY_SHARE = 0.45
 """A second topic needs this share of the winner's points."""
 
+_FULL_POINTS = 12.0
+"""Points from which the share alone counts; a word or two make no sure topic."""
+
 _MAX_TOPICS = 3
 _START = 3
 """Terms are looked up by that many first letters; shorter ones match only whole words."""
@@ -165,7 +168,7 @@ class TopicClassifier:
             relative = candidate.points / candidates[ranked[0]].points
             if place and relative < _SECONDARY_SHARE:
                 break
-            evidence_share = candidate.points / total * min(1.0, (candidate.points + 2) / 14)
+            evidence_share = candidate.points / total * min(1.0, candidate.points / _FULL_POINTS)
             score = calibrate(
                 "topic_primary" if place == 0 else "topic_secondary", evidence_share if place == 0 else relative
             )

@@ -7,6 +7,7 @@ of menus, share bars, print links. Rules take whole lines only, and short ones o
 import re
 from dataclasses import replace
 
+from archive_pipeline.clean.persons import is_person
 from archive_pipeline.clean.spans import Line, cut_lines, lines, plain, terms
 from archive_pipeline.model import Article, Source
 from archive_pipeline.protocols import Page
@@ -115,6 +116,7 @@ _NO_TITLE = re.compile(
     r"|\d|https?://|www\.|.{0,40}@|by [A-Z]",
     re.I,
 )
+_BY = re.compile(r"^(?:Von|Text:|Autor(?:in)?:)\s+")
 _SENTENCE = re.compile(r"[.!?…][\"“”»«’')]*$")
 
 
@@ -142,12 +144,14 @@ class Headlines:
             return article
         found = lines(article.text)
         first = next((line.number for line in found if is_sentence(line.text)), len(found))
-        head = [
-            line for line in found[: min(first, 12)] if not is_furniture(line.text) and not _NO_TITLE.match(line.text)
-        ]
+        head = [line for line in found[: min(first, 12)] if _may_be_title(line.text)]
         if first == len(found):
             head = head[:1] if len(found) > 1 and found[0] in head else []
         return _with_headlines(article, head)
+
+
+def _may_be_title(text: str) -> bool:
+    return not is_furniture(text) and not _NO_TITLE.match(text) and not is_person(_BY.sub("", text))
 
 
 def _with_headlines(article: Article, head: list[Line]) -> Article:

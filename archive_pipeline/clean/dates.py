@@ -72,10 +72,11 @@ OPENING = 40
 MAX_SHOWN = 200
 MAX_BESIDE = 60
 """Characters a line may hold besides its date to be a date line."""
-BEFORE, AFTER, CLOSE = 60, 80, 30
+BEFORE, AFTER, CLOSE = 60, 80, 45
 """Elements before and after the heading within which a date belongs to it, and within which it surely does."""
 _MODIFIED_MARK = re.compile(r"modif|update|aktualisiert", re.I)
 _URL_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)[/_.-]?(0?[1-9]|1[0-2])[/_.-]?(0[1-9]|[12]\d|3[01])(?!\d)")
+_URL_DAY_FIRST = re.compile(r"(?<!\d)(0[1-9]|[12]\d|3[01])[-_.]?(0[1-9]|1[0-2])[-_.]?(20\d\d)(?!\d)")
 _LABEL = re.compile(
     r"\b(?:meldungsdatum|veröffentlicht(?:\s+(?:am|:))?|veröffentlichungsdatum|veröffentlichung|erscheinungsdatum"
     r"|erschienen(?:\s+am)?|publiziert(?:\s+am)?|published(?:\s+on)?"
@@ -188,18 +189,23 @@ def _markup(tree: HtmlElement, capture: Capture, article: Article) -> Iterator[E
             yield Evidence(day=day, source="meta", strong=True)
             break
     yield from _times(tree)
-    if day := _url_day(capture.url or ""):
-        yield Evidence(day=day, source="url", strong=True)
+    yield from _address(capture.url or "")
     yield from _visible(tree, article)
     stated = markup.data.page_published
     if stated and (day := parse_iso(stated)):
         yield Evidence(day=day, source="json-ld", strong=False)
 
 
-def _url_day(url: str) -> date | None:
+def _address(url: str) -> Iterator[Evidence]:
+    """Full dates in an address: year first is a date of publication, day first may be that of an event."""
     # an address in a web archive carries the time of archiving before the original address
-    match = _URL_DAY.search(urlsplit(url.rsplit("/http", 1)[-1]).path)
-    return parse_iso("-".join(part.zfill(2) for part in match.groups())) if match else None
+    path = urlsplit(url.rsplit("/http", 1)[-1]).path
+    if match := _URL_DAY.search(path):
+        day = parse_iso("-".join(part.zfill(2) for part in match.groups()))
+        if day:
+            yield Evidence(day=day, source="url", strong=True)
+    elif (match := _URL_DAY_FIRST.search(path)) and (day := parse_iso("-".join(match.group(3, 2, 1)))):
+        yield Evidence(day=day, source="url", strong=False)
 
 
 def _foreign(element: HtmlElement, own: frozenset[HtmlElement] = frozenset()) -> bool:
@@ -310,7 +316,7 @@ def _date_lines(article: Article) -> tuple[Article, list[Evidence]]:
         masked = f"{text[:start]}DAY{text[end:]}"
         labelled = bool(_LABEL.search(text[:start]))
         if len(text) <= 150 and (_is_date_line(masked) or (labelled and len(text) - end <= 30)):
-            said.append(Evidence(day=day, source="label" if labelled else "text", strong=labelled))
+            said.append(Evidence(day=day, source="label" if labelled else "text", strong=labelled or line.number < 2))
             doomed.append(line)
         elif _DATELINE_DAY.match(masked):
             said.append(Evidence(day=day, source="text", strong=True))

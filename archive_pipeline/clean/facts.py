@@ -14,7 +14,7 @@ from archive_pipeline.clean.documents import front_matter, mail_message
 from archive_pipeline.clean.figures import split_credit
 from archive_pipeline.clean.markup import Markup, element_text, markup_of
 from archive_pipeline.clean.page import MAIL, MARKDOWN
-from archive_pipeline.clean.persons import byline_names, is_person
+from archive_pipeline.clean.persons import byline_names, is_office, is_person
 from archive_pipeline.clean.spans import plain, terms
 from archive_pipeline.clean.text import normalise_line
 from archive_pipeline.clean.title import find_title
@@ -28,15 +28,19 @@ _REPLY = re.compile(r"^(?:(?:re|aw|fwd?|wg|antw|tr)(?:\[\d+\])?\s*:\s*)+", re.I)
 _CAPTION = re.compile(r"caption|bildunterschrift|bildtext|image-?text|media__?description", re.I)
 _PHOTO = re.compile(r"copyright|credit|bildnachweis|fotonachweis|bildquelle|photographer|fotograf", re.I)
 _SUBTITLE = re.compile(r"sub-?(?:title|headline|head)|unter(?:titel|zeile|überschrift)", re.I)
-_BYLINE = re.compile(r"\bauthor\b|author[-_]{0,2}name|byline|\bautor(?:in)?\b|post-author|entry-author|verfasser", re.I)
+_BYLINE = re.compile(
+    r"\bauthors?\b|author[-_]{0,2}name|byline|\bautor(?:in)?\b|post-author|entry-author|verfasser", re.I
+)
 
 
 _NAME_PART = re.compile(r"\bfn\b|\bauthor\b(?!-)|(?:^|\s)name(?:$|\s)|author-?name|url", re.I)
-_COMMENT = re.compile(r"comment|kommentar|respond|reply|sidebar|widget", re.I)
+_COMMENT = re.compile(r"comment(?!s?-(?:open|closed|link|count))|kommentar|respond", re.I)
+_WHEN = re.compile(r"\d{1,2}[.:]|(?:19|20)\d\d(?!\d)")
 _AUTHOR_META = ("author", "article:author", "dc.creator", "dcterms.creator", "parsely-author")
 _NO_NAME = terms(
-    """von|by|autor|autorin|autoren|text|posted by|posted on|geschrieben von|verfasst von|veröffentlicht von|author|admin
-    |redaktion|alle artikel|kontakt|mehr|foto|fotos|interview|am|in|artikel von|ein beitrag von|profil|facebook|twitter"""
+    """von|by|autor|autorin|autoren|text|posted by|posted on|geschrieben von|verfasst von|veröffentlicht von|author
+    |admin|redaktion|alle artikel|kontakt|mehr|foto|fotos|interview|am|in|artikel von|ein beitrag von|profil|facebook
+    |twitter|beitragsautor|uncategorized|allgemein|details"""
 )
 MAX_BYLINE = 200
 
@@ -134,11 +138,12 @@ def _marks(element: HtmlElement) -> str:
 
 def _reader(element: HtmlElement) -> bool:
     """Whether an element belongs to a reader's comment or its form."""
-    return any(
-        ancestor.tag == "form" or _COMMENT.search(f"{ancestor.get('class') or ''} {ancestor.get('id') or ''}")
-        for ancestor in (element, *element.iterancestors())
-        if ancestor.tag not in ("body", "html")
-    )
+    for ancestor in (element, *element.iterancestors()):
+        if ancestor.tag in ("article", "main", "body"):
+            return False
+        if ancestor.tag == "form" or _COMMENT.search(f"{ancestor.get('class') or ''} {ancestor.get('id') or ''}"):
+            return True
+    return False
 
 
 def _names_in(element: HtmlElement) -> list[str]:
@@ -148,11 +153,12 @@ def _names_in(element: HtmlElement) -> list[str]:
         return []
     names: list[str] = []
     for text in texts:
-        if text.lower().strip(":") in _NO_NAME or any(character.isdigit() for character in text):
+        found = [name for name in byline_names(text) if name.lower() not in _NO_NAME and not _WHEN.search(name)]
+        if not found:
             if names:
                 break
             continue
-        names.extend(name for name in byline_names(text) if name.lower() not in _NO_NAME)
+        names.extend(found)
         if names and not text.rstrip().endswith((",", " und", "&", "/")):
             following = texts[texts.index(text) + 1 :][:1]
             if not following or following[0].lower().strip() not in {"und", ",", "&", "/", "and", "u."}:

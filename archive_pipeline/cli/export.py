@@ -1,6 +1,6 @@
 """`export`: releases in a registered format."""
 
-from contextlib import ExitStack
+import sys
 from pathlib import Path
 
 import click
@@ -18,11 +18,14 @@ def export(settings: Settings, format_name: str, output: Path | None) -> None:
     """Schreibt alle Mitteilungen. FORMAT ist jsonl, csv oder das eines Plugins."""
     workspace = open_workspace(settings.folder)
     exporter = workspace.plugins.exporters[format_name]
-    with ExitStack() as stack:
-        db = stack.enter_context(workspace.reading())
-        out = click.get_text_stream("stdout")
-        if output is not None:
-            out = stack.enter_context(output.open("w", encoding="utf-8", newline=""))
-        count = exporter.export(iterate_releases(db), out)
+    with workspace.reading() as db:
+        if output is None:
+            count = exporter.export(iterate_releases(db), sys.stdout)
+        else:
+            # a half-written file must never pass for a whole one
+            unfinished = output.with_name(output.name + ".part")
+            with unfinished.open("w", encoding="utf-8", newline="") as out:
+                count = exporter.export(iterate_releases(db), out)
+            unfinished.replace(output)
     if not settings.quiet:
         click.echo(f"{count} Mitteilungen als {format_name}{f' nach {output}' if output else ''}", err=True)

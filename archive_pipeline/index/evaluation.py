@@ -8,7 +8,7 @@ BM25F: title words weigh more, long texts less (Robertson and Zaragoza, "The Pro
 import heapq
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from itertools import chain
 from typing import Protocol
@@ -232,24 +232,33 @@ def _occurrences(places: Sequence[Sequence[int]], slop: int) -> int:
 
 
 def _page(request: SearchRequest, scores: Scores, postings: Postings) -> list[int]:
-    """The documents of the asked page. Order: the sort value, then score or newest, then key."""
+    """The documents of the asked page: by the sort value, then by date or score, then by key."""
     end = request.offset + request.limit
-    days = postings.days("published")
-    if end <= 0 or request.offset >= len(scores):
+    if request.limit <= 0 or request.offset >= len(scores):
         return []
-    ranks: list[tuple[float, float, int]]
-    if request.sort == "score":
-        ranks = [(-score, -days[document], document) for document, score in scores.items()]
-    else:
-        sign = 1 if request.sort == "oldest" else -1
-        ranks = [
-            (sign * days[document] if days[document] else math.inf, -score, document)
-            for document, score in scores.items()
-        ]
-    last = max(heapq.nsmallest(end, ranks))[:2]
-    best = [rank for rank in ranks if rank[:2] <= last]
-    best.sort(key=lambda rank: (rank[:2], postings.key(rank[2])))
-    return [document for *_, document in best[request.offset : end]]
+    days = postings.days("published")
+    by_score: _Measure = scores.__getitem__
+    by_day: _Measure = days.__getitem__
+    measures = [by_score, by_day] if request.sort == "score" else [by_day, by_score]
+    if request.sort == "oldest":
+        measures[0] = lambda document: -days[document] or -math.inf
+    leading = _leading(list(scores), end, measures)
+    leading.sort(key=lambda document: (*(-measure(document) for measure in measures), postings.key(document)))
+    return leading[request.offset : end]
+
+
+_Measure = Callable[[int], float]
+
+
+def _leading(documents: list[int], count: int, measures: Sequence[_Measure]) -> list[int]:
+    """The documents that can be among the first `count`, in any order; all that are equal by every measure."""
+    if len(documents) <= count or not measures:
+        return documents
+    values = list(map(measures[0], documents))
+    cut = heapq.nlargest(count, values)[-1]
+    above = [document for document, value in zip(documents, values, strict=True) if value > cut]
+    tied = [document for document, value in zip(documents, values, strict=True) if value == cut]
+    return above + _leading(tied, count - len(above), measures[1:])
 
 
 def _facet(field: str, documents: Collection[int], postings: Postings) -> tuple[FacetCount, ...]:

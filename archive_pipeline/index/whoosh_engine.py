@@ -14,9 +14,9 @@ import threading
 import warnings
 import zlib
 from array import array
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,9 @@ from archive_pipeline.query import FILTER_FIELDS
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", SyntaxWarning)
     warnings.simplefilter("ignore", DeprecationWarning)
-    from whoosh import columns, fields, formats
+    from whoosh import codec, columns, fields, formats
     from whoosh import index as whoosh_index
+    from whoosh.codec.base import Codec
     from whoosh.reading import IndexReader, ReaderClosed, TermNotFound
 
 __all__ = ["WhooshEngine"]
@@ -40,6 +41,7 @@ _VERSION = "whoosh-1"
 _VERSION_FILE = "version.json"
 _SEQ_FILE = "seq"
 _WRITER_MEGABYTES = 256
+_BLOCK = 512
 _SEPARATOR = "\x1f"
 _REBUILD = "archive-pipeline rebuild"
 _DAMAGE = (
@@ -81,6 +83,14 @@ class _Terms(fields.FieldType):  # type: ignore[misc]
     def index(self, value: object, **_: object) -> object:
         """The terms as they were handed in: (key, frequency, weight, encoded positions)."""
         return value
+
+
+def _codec() -> Codec:
+    """Whoosh's own codec with larger blocks and without statistics of field lengths: they serve Whoosh's scoring
+    alone, and it looks for their file again at every posting. (Its option to inline rare terms is broken.)"""
+    made = codec.default_codec(blocklimit=_BLOCK)
+    made.length_stats = False
+    return made
 
 
 def _schema() -> fields.Schema:
@@ -205,7 +215,7 @@ class _WhooshIndex:
 
     def _write(self) -> None:
         try:
-            writer = whoosh_index.open_dir(str(self._folder)).writer(limitmb=_WRITER_MEGABYTES)
+            writer = whoosh_index.open_dir(str(self._folder)).writer(limitmb=_WRITER_MEGABYTES, codec=_codec())
         except whoosh_index.LockError:
             raise LockedError(
                 f"Ein anderer Prozess schreibt in den Suchindex {self._folder}", hint="warten und wiederholen"
@@ -217,10 +227,11 @@ class _WhooshIndex:
             for document in self._pending.values():
                 if document is not None:
                     writer.add_document(**_fields(document))
+            writer.commit()
         except BaseException:
-            writer.cancel()
+            with suppress(*_DAMAGE):  # on a full disk even giving up may fail
+                writer.cancel()
             raise
-        writer.commit()
 
 
 class _Snapshot:
@@ -230,9 +241,12 @@ class _Snapshot:
         self._folder = folder
         reader = self._reader = whoosh_index.open_dir(str(folder)).reader()
         self._leaves = [(leaf, offset) for leaf, offset in reader.leaf_readers()]
+        self._offsets = [offset for _, offset in self._leaves]
         self._documents = array("I", reader.all_doc_ids())
         self._weights: dict[tuple[str, tuple[str, ...]], dict[int, float]] = {}
+        self._positions: dict[tuple[str, str], dict[int, bytes]] = {}
         self._cached = 0
+        self._keys: list[Any] | None = None
         self._columns: dict[str, Sequence[Any]] = {}
         self._carriers: dict[str, dict[str, array[int]]] = {}
         self._forms: dict[tuple[str, str], list[str]] = {}
@@ -251,18 +265,14 @@ class _Snapshot:
         return self._term_weights(f"{field}_form", tuple(forms))
 
     def positions(self, field: str, keys: Sequence[str], documents: Collection[int]) -> Mapping[int, Sequence[int]]:
+        values = [self._encoded_positions(f"{field}_key", key) for key in keys]
         found: dict[int, list[int]] = {}
-        wanted = sorted(documents)
-        with _damage_as_error(self._folder):
-            for leaf, offset, matcher in _matchers(self._leaves, f"{field}_key", keys):
-                first = bisect_left(wanted, offset)
-                for document in wanted[first : bisect_left(wanted, offset + leaf.doc_count_all())]:
-                    matcher.skip_to(document - offset)
-                    if not matcher.is_active():
-                        break
-                    if matcher.id() == document - offset:
-                        found.setdefault(document, []).extend(array("I", matcher.value()))
-        return {document: sorted(places) for document, places in found.items()}
+        for document in documents:
+            found[document] = places = []
+            for encoded in values:
+                places.extend(array("I", encoded.get(document, b"")))
+            places.sort()
+        return found
 
     def forms(self, field: str, prefix: str) -> Sequence[str]:
         known = self._forms.get((field, prefix))
@@ -299,9 +309,12 @@ class _Snapshot:
         return self._column(field)
 
     def key(self, document: int) -> str:
-        leaf, offset = next((leaf, offset) for leaf, offset in reversed(self._leaves) if document >= offset)
+        if self._keys is None:
+            with _damage_as_error(self._folder):
+                self._keys = [leaf.column_reader("key_column", translate=False) for leaf, _ in self._leaves]
+        place = bisect_right(self._offsets, document) - 1
         with _damage_as_error(self._folder):
-            return bytes(leaf.column_reader("key_column", translate=False)[document - offset]).decode()
+            return bytes(self._keys[place][document - self._offsets[place]]).decode()
 
     def _term_weights(self, field: str, keys: tuple[str, ...]) -> dict[int, float]:
         known = self._weights.get((field, keys))
@@ -310,16 +323,36 @@ class _Snapshot:
         weights: dict[int, float] = {}
         with _damage_as_error(self._folder):
             for _, offset, matcher in _matchers(self._leaves, field, keys):
-                while matcher.is_active():
-                    document = offset + matcher.id()
-                    weights[document] = weights.get(document, 0.0) + matcher.weight()
-                    matcher.next()
-        self._cached += len(weights) + 1
-        if self._cached > _CACHED_POSTINGS:
-            self._weights.clear()
-            self._cached = len(weights)
+                is_active, number, weight, advance = matcher.is_active, matcher.id, matcher.weight, matcher.next
+                while is_active():
+                    document = offset + number()
+                    weights[document] = weights.get(document, 0.0) + weight()
+                    advance()
+        self._make_room(len(weights))
         self._weights[field, keys] = weights
         return weights
+
+    def _encoded_positions(self, field: str, key: str) -> dict[int, bytes]:
+        known = self._positions.get((field, key))
+        if known is not None:
+            return known
+        positions: dict[int, bytes] = {}
+        with _damage_as_error(self._folder):
+            for _, offset, matcher in _matchers(self._leaves, field, (key,)):
+                is_active, number, value, advance = matcher.is_active, matcher.id, matcher.value, matcher.next
+                while is_active():
+                    positions[offset + number()] = value()
+                    advance()
+        self._make_room(len(positions))
+        self._positions[field, key] = positions
+        return positions
+
+    def _make_room(self, size: int) -> None:
+        self._cached += size + 1
+        if self._cached > _CACHED_POSTINGS:
+            self._weights.clear()
+            self._positions.clear()
+            self._cached = size + 1
 
     def _column(self, name: str) -> Sequence[Any]:
         """A column over all segments: integers, or tuples of keys."""
@@ -403,6 +436,11 @@ def _damage_as_error(folder: Path) -> Iterator[None]:
 
 
 def _damaged(folder: Path, error: Exception) -> IndexingError:
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        return IndexingError(
+            f"Der Suchindex in {folder} ist nicht lesbar oder schreibbar: {error}",
+            hint=f"Platz und Rechte prüfen; sonst neu aufbauen: {_REBUILD}",
+        )
     return IndexingError(
         f"Der Suchindex in {folder} ist beschädigt oder unlesbar: {type(error).__name__}: {error}",
         hint=f"neu aufbauen: {_REBUILD}",

@@ -107,30 +107,37 @@ def compound_parts(word: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, found)))
 
 
-def token_fields(text: str) -> Iterator[TokenFields]:
+def token_fields(text: str) -> list[TokenFields]:
     """The fields of every token of a text, in the order of their positions."""
     position = 0
+    tokens: list[TokenFields] = []
     matches = list(_TOKEN.finditer(text))
     for number, match in enumerate(matches):
         kind = match.lastgroup
-        if kind in {"word", "cut"}:
-            found = list(_word_tokens(match["word"], match.start(), position))
-            if kind == "cut":
-                found += _completed(found[-1], matches[number + 1 : number + 1 + _LOOK_AHEAD])
+        surface = match.group()
+        if kind == "word" and surface.isalnum():  # nearly all tokens, hence first and without detours
+            start, end = match.span()
+            word = analyse_word(surface)
+            tokens.append(TokenFields(word.stem, position, start, end, "word", word.form))
+            for part in word.parts:
+                tokens.append(TokenFields(part, position, start, end, "part", ""))
+            position += 1
         elif kind == "gap":
             position += PARAGRAPH_GAP
-            continue
         else:
-            found = list(_other_tokens(match, position))
-        yield from found
-        position = max(token.position for token in found) + 1
+            if kind in {"word", "cut"}:
+                found = list(_word_tokens(match["word"], match.start(), position))
+                if kind == "cut":
+                    found += _completed(found[-1], matches[number + 1 : number + 1 + _LOOK_AHEAD])
+            else:
+                found = list(_other_tokens(match, position))
+            tokens += found
+            position = max(token.position for token in found) + 1
+    return tokens
 
 
 def _word_tokens(surface: str, offset: int, position: int) -> Iterator[TokenFields]:
     """A word; of a hyphen compound the joined whole and every piece."""
-    if surface.isalnum():
-        yield from _piece_tokens(analyse_word(surface), position, offset, offset + len(surface))
-        return
     pieces = [
         (_SIGNS.sub("", piece.group()), offset + piece.start(), offset + piece.end())
         for piece in _PIECE.finditer(surface)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal, Protocol
 
-from archive_pipeline.protocols import Index, SearchRequest
+from archive_pipeline.protocols import EngineResult, Index, SearchRequest
 from archive_pipeline.query import And, Filter, Node, Not, Or, Range
 from archive_pipeline.search.names import Names
 from archive_pipeline.search.parser import Match, ParsedQuery, parse_query
@@ -118,7 +118,8 @@ class SearchService:
         Raises IndexingError; no query text raises anything.
         """
         parsed = parse_query(query, names=self._names, today=today, match=match or "all")
-        request = SearchRequest(node=parsed.node, sort=sort, offset=offset, limit=limit, facets=tuple(facets))
+        counted = tuple(dict.fromkeys((*facets, "year")))  # the years tell how many hits have no date
+        request = SearchRequest(node=parsed.node, sort=sort, offset=offset, limit=limit, facets=counted)
         result = self._index.search(request)
         widened = False
         if match is None and not result.total:
@@ -135,7 +136,7 @@ class SearchService:
             understood=parsed.understood,
             notes=parsed.notes,
             total=result.total,
-            undated=self._undated(parsed.node),
+            undated=self._undated(parsed.node, result),
             mentioned_only=mentioned_only,
             match="any" if widened else match or "all",
             widened=widened,
@@ -149,6 +150,7 @@ class SearchService:
                     ),
                 )
                 for field, counts in result.facets
+                if field in facets
             ),
         )
 
@@ -175,10 +177,12 @@ class SearchService:
     def _count(self, node: Node) -> int:
         return self._index.search(SearchRequest(node=node, limit=0)).total
 
-    def _undated(self, node: Node) -> int:
+    def _undated(self, node: Node, result: EngineResult) -> int:
         without = _replaced(node, _without_date)
-        unknown = Range("published", unknown=True)
-        return self._count(And((without, unknown)) if without == node else without)
+        if without != node:
+            return self._count(without)
+        dated = sum(count.count for field, counts in result.facets if field == "year" for count in counts)
+        return result.total - dated
 
     def _mentioned_only(self, node: Node, total: int) -> int:
         wider = _replaced(node, _with_mentions)

@@ -1,0 +1,205 @@
+"""What comes in: bytes of any kind end as text or with a reason; formats and character sets are read as they are."""
+
+import gzip
+import io
+import zipfile
+
+import docx
+import pytest
+
+TEXT = (
+    "Die Stadt Lindenau pflanzt im Herbst zweihundert neue Bäume. Über die Standorte haben die Bürgerinnen und Bürger in"
+    " einer Umfrage entschieden, an der sich mehr als tausend Menschen beteiligten.\n\n"
+    "„Jeder Baum zählt“, sagte die Bürgermeisterin bei der Vorstellung der Pläne am großen Platz vor dem Rathaus."
+)
+
+
+def zipped(**files: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/") + ".xml", content)
+    return buffer.getvalue()
+
+
+def pdf(*pages: str) -> bytes:
+    """A PDF with one line of text per line, written by hand."""
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>", ""]
+    kids = []
+    for page in pages:
+        rows = "".join(f"({row}) Tj 0 -14 Td " for row in page.split("\n"))
+        stream = f"BT /F1 11 Tf 50 780 Td {rows}ET" if page else ""
+        objects.append(f"<< /Length {len(stream.encode('cp1252'))} >>\nstream\n{stream}\nendstream")
+        font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents {len(objects)} 0 R"
+            f" /Resources << /Font << /F1 {font} >> >> >>"
+        )
+        kids.append(f"{len(objects)} 0 R")
+    objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} >>"
+    body, offsets = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        offsets.append(len(body))
+        body += f"{number} 0 obj\n{content}\nendobj\n".encode("cp1252")
+    table = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+    size = len(objects) + 1
+    return (
+        body
+        + (
+            f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{len(body)}\n%%EOF"
+        ).encode()
+    )
+
+
+BAD = {
+    "empty file": (b"", "text/html", "leer"),
+    "white space only": (b" \n\n\t ", "text/plain", "leer"),
+    "binary": (bytes(range(256)) * 20, "text/html", "Binärdatei"),
+    "picture": (b"\x89PNG\r\n\x1a\n" + bytes(100), "text/html", "image/png"),
+    "truncated gzip": (gzip.compress(TEXT.encode())[:-30], "application/gzip", "gzip-Datei ist unvollständig"),
+    "Cyrillic in KOI8": ("Привет, это сообщение. ".encode("koi8-r") * 10, "text/plain", "Zeichensatz"),
+    "Japanese in Shift-JIS": ("これはテストです。".encode("shift-jis") * 10, "text/html", "Zeichensatz"),
+    "old Word": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "application/msword", "altes Word-Format"),
+    "RTF": (b"{\\rtf1 Hallo}", "text/plain", "RTF"),
+    "truncated PDF": (pdf(TEXT.replace("\n\n", "\n"))[:300], "application/pdf", "PDF ist beschädigt"),
+    "damaged DOCX": (zipped(word__document="<w:document"), None, "DOCX ist beschädigt"),
+    "other zip": (zipped(readme="hallo"), None, "ZIP-Archiv"),
+    "mail without text": (
+        b"From: a@b.example\nSubject: x\nDate: Mon, 1 Jan 2024 10:00:00 +0100\n\n",
+        "message/rfc822",
+        "Textteil",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_unreadable_input_fails_with_a_reason(name, clean) -> None:
+    body, media_type, reason = BAD[name]
+    cleaned = clean(body, key="datei", media_type=media_type)
+    assert cleaned.status == "failed"
+    assert reason in cleaned.reason
+
+
+def test_feed_instead_of_a_page_is_quarantined(clean) -> None:
+    body = b'<?xml version="1.0"?><rss version="2.0"><channel><title>Presse</title></channel></rss>'
+    cleaned = clean(body, key="feed")
+    assert cleaned.status == "quarantined"
+    assert "Feed" in cleaned.reason
+
+
+@pytest.mark.parametrize(
+    ("encoding", "declared"),
+    [
+        ("utf-8", None),
+        ("utf-8", "iso-8859-1"),
+        ("utf-8-sig", "us-ascii"),
+        ("cp1252", None),
+        ("cp1252", "utf-8"),
+        ("cp1252", "iso-8859-1"),
+        ("utf-16", None),
+        ("mac-roman", "macintosh"),
+        ("cp1252", "no-such-charset"),
+    ],
+)
+def test_character_sets(encoding, declared, clean) -> None:
+    cleaned = clean(TEXT.encode(encoding), key="x.txt", media_type="text/plain", charset=declared)
+    assert cleaned.article.text == TEXT
+
+
+@pytest.mark.parametrize(
+    ("body", "declared", "key", "expected"),
+    [
+        (b"<!DOCTYPE html><html><p>x</p></html>", "text/plain", "a.txt", "text/html"),
+        (b"Nur Text mit <p> mittendrin", "text/plain", "a.txt", "text/plain"),
+        (b"Nur Text ohne Auszeichnung", "text/html", "a", "text/plain"),
+        (b"<p>Ein</p><p>Bruch</p><p>teil</p>", None, "a", "text/html"),
+        (b"# Titel", None, "a.md", "text/markdown"),
+        (b"# Titel", None, "a.md.gz", "text/markdown"),
+        (b"From: a@b.example\nSubject: x\nDate: heute\n\nText", None, "a", "message/rfc822"),
+        (b"Von: Presse\nAn: alle\n\nText", None, "a", "text/plain"),
+        (pdf("x"), "text/html", "a", "application/pdf"),
+    ],
+)
+def test_media_type_is_what_the_bytes_are(body, declared, key, expected, page_of) -> None:
+    assert page_of(body, key=key, media_type=declared).media_type == expected
+
+
+def test_only_html_has_a_tree_parsed_once(page_of) -> None:
+    page = page_of(b"<html><body><p>Hallo</p></body></html>")
+    assert page.tree is page.tree
+    assert page.tree.tag == "html"
+    assert page_of(b"Hallo", key="x.txt", media_type="text/plain").tree is None
+
+
+def test_docx_in_document_order_with_tables(clean) -> None:
+    document = docx.Document()
+    document.add_paragraph("Lindenau pflanzt Bäume")
+    document.add_paragraph(TEXT.split("\n\n", maxsplit=1)[0])
+    table = document.add_table(rows=2, cols=2)
+    for cell, text in zip(table._cells, ("Ortsteil", "Bäume", "Nord", "120"), strict=True):
+        cell.text = text
+    document.add_paragraph(TEXT.split("\n\n")[1])
+    buffer = io.BytesIO()
+    document.save(buffer)
+    article = clean(buffer.getvalue(), key="x.docx", media_type=None).article
+    assert article.title == "Lindenau pflanzt Bäume"
+    first, table_text, last = article.text.split("\n\n")
+    assert (first, last) == tuple(TEXT.split("\n\n"))
+    assert table_text == "Ortsteil | Bäume\nNord | 120"
+
+
+def test_pdf_without_running_heads_and_broken_words(clean) -> None:
+    head, foot = "Stadt Lindenau - Pressedienst", "Seite %d"
+    pages = [
+        f"{head}\nLindenau pflanzt zweihundert neue Bäume im ganzen Stadtgebiet\nDie Stadt Lindenau pflanzt im Herbst an vielen"
+        " Stellen neue Bäume. Über die\nStandorte haben die Einwohner in einer Umfrage entschieden. Das Verfahren war ein-\n"
+        f"fach und hat sich bewährt, weil viele mitgemacht haben und die Verwaltung jeden\n{foot % 1}",
+        f"{head}\nVorschlag geprüft hat. Nun beginnen die Arbeiten an den ersten zwanzig Stellen.\n{foot % 2}",
+    ]
+    article = clean(pdf(*pages), key="x.pdf", media_type="application/pdf").article
+    assert "war einfach und hat sich bewährt" in article.text
+    assert "die Verwaltung jeden Vorschlag geprüft hat" in article.text
+    assert "Pressedienst" not in article.text
+    assert "Seite" not in article.text
+    assert {removed.rule for removed in article.removed} >= {"page-furniture"}
+
+
+def test_pdf_without_text_layer_is_quarantined(clean) -> None:
+    cleaned = clean(pdf(""), key="x.pdf", media_type="application/pdf")
+    assert cleaned.status == "quarantined"
+    assert "no_text_layer" in cleaned.reason
+
+
+def test_html_mail_is_read(clean) -> None:
+    mail = (
+        "From: presse@lindenau.example\nSubject: Lindenau pflanzt Bäume\nDate: Tue, 14 Jun 2022 09:12:00 +0200\n"
+        "MIME-Version: 1.0\nContent-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n"
+        f"<html><body><p>{TEXT}</p></body></html>"
+    )
+    article = clean(mail.encode(), key="x.eml", media_type="message/rfc822").article
+    assert article.title == "Lindenau pflanzt Bäume"
+    assert article.published is not None
+    assert article.published_source == "header"
+    assert "zweihundert neue Bäume" in article.text
+
+
+def test_short_texts_are_never_quarantined_for_length(clean) -> None:
+    for key, media_type in (("x.txt", "text/plain"), ("x.md", "text/markdown")):
+        cleaned = clean(
+            "Sprechstunde fällt aus\n\nAm Freitag ist geschlossen.".encode(), key=key, media_type=media_type
+        )
+        assert cleaned.status == "accepted", cleaned.reason
+
+
+def test_a_feed_dates_a_page_that_does_not(clean) -> None:
+    body = b"<html><body><p>" + TEXT.encode() + b"</p></body></html>"
+    article = clean(body, published="2024-05-06T08:00:00+02:00").article
+    assert article.published.isoformat() == "2024-05-06"
+    assert (article.published_confidence, article.published_source) == ("high", "hint")
+
+
+def test_a_date_after_the_capture_is_no_date(clean) -> None:
+    body = (
+        b'<html><head><meta name="date" content="2031-01-01"></head><body><p>' + TEXT.encode() + b"</p></body></html>"
+    )
+    assert clean(body).article.published is None

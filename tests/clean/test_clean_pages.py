@@ -1,0 +1,50 @@
+"""Hand-made documents of several content systems with what an archivist would record for each."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+PAGES = Path(__file__).parent / "pages"
+MEDIA_TYPES = {".html": "text/html", ".txt": "text/plain", ".md": "text/markdown", ".eml": "message/rfc822"}
+CASES = sorted(path.name.removesuffix(".expected.json") for path in PAGES.glob("*.expected.json"))
+
+
+def document(name: str) -> Path:
+    (path,) = (path for path in PAGES.glob(f"{name}.*") if path.suffix in MEDIA_TYPES)
+    return path
+
+
+def test_there_are_pages_to_check() -> None:
+    assert len(CASES) >= 30
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_page(name, clean) -> None:
+    expected = json.loads((PAGES / f"{name}.expected.json").read_text(encoding="utf-8"))
+    path = document(name)
+    cleaned = clean(path.read_bytes(), key=path.name, url=expected.get("url"), media_type=MEDIA_TYPES[path.suffix])
+    article = cleaned.article
+
+    assert cleaned.status == expected.get("status", "accepted"), cleaned.reason
+    assert expected.get("reason", "") in cleaned.reason
+    for field in ("title", "subtitle", "author", "dateline", "source_line", "agency"):
+        if field in expected:
+            assert getattr(article, field) == expected[field], field
+    if "published" in expected:
+        assert (article.published.isoformat() if article.published else None) == expected["published"]
+    if "confidence" in expected:
+        assert article.published_confidence == expected["confidence"]
+    assert expected.get("embargo", "") in (article.embargo or "")
+    if "embargo_until" in expected:
+        assert article.embargo_until is not None
+        assert article.embargo_until.isoformat() == expected["embargo_until"]
+    assert article.text.startswith(expected.get("starts", ""))
+    assert article.text.endswith(expected.get("ends", ""))
+    assert [text for text in expected.get("contains", ()) if text not in article.text] == []
+    assert [text for text in expected.get("residue", ()) if text in article.text] == []
+    for field in ("contact", "boilerplate"):
+        assert [text for text in expected.get(field, ()) if text not in (getattr(article, field) or "")] == []
+    for kind, text in expected.get("credits", ()):
+        assert any(credit.kind == kind and credit.text.startswith(text) for credit in article.credits), article.credits
+    assert set(expected.get("notes", ())) <= set(article.notes)

@@ -1,0 +1,149 @@
+"""What holds for every document: nothing is lost, nothing invented, the same result twice, no crash."""
+
+import json
+import random
+import time
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+PAGES = Path(__file__).parent / "pages"
+HTML = sorted(PAGES.glob("*.html"))
+DOCUMENTS = sorted(path for path in PAGES.iterdir() if path.suffix in {".html", ".txt", ".md", ".eml"})
+RELEASES = [path for path in DOCUMENTS if "status" not in json.loads(path.with_suffix(".expected.json").read_text())]
+MEDIA_TYPES = {".html": "text/html", ".txt": "text/plain", ".md": "text/markdown", ".eml": "message/rfc822"}
+PARAGRAPH = "<p>Der Kreistag hat am Montag beschlossen, dass die neue Schule gebaut wird. Das sagte der Landrat.</p>"
+ENDINGS = {"accepted", "quarantined", "failed"}
+
+
+def arguments(path: Path) -> dict[str, object]:
+    expected = json.loads(path.with_suffix(".expected.json").read_text(encoding="utf-8"))
+    return {"key": path.name, "url": expected.get("url"), "media_type": MEDIA_TYPES[path.suffix]}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_removed_spans_put_back_give_the_text_each_step_received(path, clean) -> None:
+    cleaned = clean(path.read_bytes(), **arguments(path))
+    for name, before, after in cleaned.steps:
+        new = after.removed[len(before.removed) :]
+        text = after.text
+        for removed in reversed(new):
+            assert removed.text, name
+            text = text[: removed.start] + removed.text + text[removed.start :]
+        if name not in {"extract", "lead", "text"}:
+            assert text == before.text, name
+        for removed in new if before.text else ():
+            assert all(line in before.text for line in removed.text.split("\n")), name
+
+
+@pytest.mark.parametrize("path", RELEASES, ids=lambda path: path.name)
+def test_cleaning_what_is_clean_changes_nothing(path, clean, clean_again) -> None:
+    first = clean(path.read_bytes(), **arguments(path))
+    assert first.status == "accepted", first.reason
+    second = clean_again(first.article, path.read_bytes(), **arguments(path))
+    assert second.article.text == first.article.text
+    assert second.article.title == first.article.title
+    assert second.article.removed == ()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS[::3], ids=lambda path: path.name)
+def test_same_document_same_article(path, clean) -> None:
+    assert clean(path.read_bytes(), **arguments(path)).article == clean(path.read_bytes(), **arguments(path)).article
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_stored_text_is_in_normal_form(path, clean) -> None:
+    text = clean(path.read_bytes(), **arguments(path)).article.text
+    assert unicodedata.is_normalized("NFC", text)
+    assert not set(text) & set("\u00a0\u00ad\u200b\ufeff\r\t\x00")
+    assert "\n\n\n" not in text
+    assert text == text.strip()
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 10_000))
+def test_mutated_pages_end_with_a_reason(seed, clean) -> None:
+    chance = random.Random(seed)
+    body = bytearray(chance.choice(HTML).read_bytes())
+    for _ in range(chance.randint(1, 12)):
+        place = chance.randrange(len(body))
+        kind = chance.randrange(5)
+        if kind == 0:
+            del body[place : place + chance.randint(1, 400)]
+        elif kind == 1:
+            body[place:place] = bytes(chance.randrange(256) for _ in range(chance.randint(1, 20)))
+        elif kind == 2:
+            body[place:place] = chance.choice(
+                (b"\x00" * 5, b"<div>" * 50, b"</p></div>", b"<!--", b"<script>", b"\xff\xfe")
+            )
+        elif kind == 3:
+            body[place:place] = body[: chance.randint(1, 2000)]
+        else:
+            del body[place:]
+            body += b"<"
+    cleaned = clean(bytes(body), url="https://beispiel.example/meldung")
+    assert cleaned.status in ENDINGS
+    assert cleaned.status == "accepted" or cleaned.reason
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(alphabet=st.sampled_from(list("aäB. \n\n-–:|>„“0123\u00ad\u00a0()©")), max_size=400))
+def test_any_text_keeps_its_letters(text, clean) -> None:
+    """Every letter of a plain text is in the article or in what was removed, and no other."""
+    article = clean(text.encode(), key="x.txt", media_type="text/plain").article
+    left = [*article.text, *(letter for removed in article.removed for letter in removed.text)]
+    kept = sorted(letter for letter in left if letter.isalpha())
+    assert kept == [] or kept == sorted(letter for letter in text if letter.isalpha())
+
+
+HOSTILE = {
+    "nested 10,000 deep": ("<html><body>" + "<div>" * 10_000 + PARAGRAPH + "</div>" * 10_000).encode(),
+    "nested 240 deep": ("<html><body>" + "<div>" * 240 + PARAGRAPH * 5 + "</div>" * 240).encode(),
+    "huge class": ('<html><body><div class="' + "author-" * 700_000 + '">' + PARAGRAPH * 5).encode(),
+    "huge embedded image": ('<html><body><img src="data:' + "A" * 5_000_000 + '">' + PARAGRAPH * 5).encode(),
+    "null bytes": ("<html><body>\0" + PARAGRAPH * 5 + "\0").encode(),
+    "invalid UTF-8": ("<html><body>" + PARAGRAPH * 5).encode() + b"\xff\xfe\x80abc\xc3(",
+    "mixed encodings": ("<html><body>" + PARAGRAPH * 5).encode() + "für Grüße".encode() + "für Grüße".encode("cp1252"),
+    "5 MB line of words": ("<html><body><p>" + "Der Kreistag tagt, " * 260_000).encode(),
+    "5 MB line without spaces": b"<html><body><p>" + b"a" * 5_000_000,
+    "many brackets": b"<" * 2_000_000,
+    "many headings": ("<html><head><title>Der Titel</title></head><body>" + "<h1><b>Titel</b></h1>" * 8_000).encode(),
+    "many dates": ("<html><body>" + '<div class="date">1.1.2020</div>' * 8_000).encode(),
+    "broken JSON-LD": ('<script type="application/ld+json">' + "[" * 50_000 + "</script>" + PARAGRAPH * 5).encode(),
+}
+HOSTILE_TEXT = {
+    "5 MB of one letter": b"a" * 5_000_000,
+    "5 MB of words": b"Der Kreistag tagt, " * 260_000,
+    "many short lines": b"Von A\n\n" * 300_000,
+    "many brackets": b"(" * 1_000_000,
+    "many figures": b"1." * 1_000_000,
+    "many bars": b"| " * 500_000,
+    "long white space": b"a" + b" " * 3_000_000 + b"b",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_page_ends_soon(name, clean) -> None:
+    started = time.process_time()
+    cleaned = clean(HOSTILE[name], url="https://beispiel.example/meldung")
+    assert cleaned.status in ENDINGS
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("name", HOSTILE_TEXT)
+def test_hostile_text_ends_soon(name, clean) -> None:
+    started = time.process_time()
+    cleaned = clean(HOSTILE_TEXT[name], key="x.txt", media_type="text/plain")
+    assert cleaned.status in ENDINGS
+    assert time.process_time() - started < 5
+
+
+def test_damage_of_single_bytes_leaves_the_text_readable(clean) -> None:
+    body = (PAGES / "characters.html").read_bytes().replace(b"</main>", "<p>für Grüße</p></main>".encode("cp1252"))
+    cleaned = clean(body)
+    assert cleaned.status == "accepted"
+    assert cleaned.article.text.endswith("für Grüße")
+    assert "haben am Freitag abend einen neuen Vorstand gewählt" in cleaned.article.text
