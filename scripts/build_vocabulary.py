@@ -29,6 +29,14 @@ DROPPED_SURFACES = {
     "Wählervereinigung",
 }
 
+# Ordinary words found in capitals on German pages: a cue of their own is needed (high), or a preposition (medium).
+RAISED_TO_HIGH = """
+Norden Buch Kuchen Brand Linden Sand Mengen Salz Dingen Auen Nagel Platten Brücken Hecken Speicher Spalt Hammer Bogen
+Wellen Häusern Übersee Körner Winkel Fell Steinen Mantel Höfen Gräben Brunnen Seelen Horn Graben Pracht Otter Anger
+Weiden Karl Horst Valley March Thür Wanna Zeil Bunde
+"""
+RAISED_TO_MEDIUM = "Siegen Haar Rees Singen Meinhard Iven Lotte Theres Linda Verl"
+
 # Programmes and single local projects are no organisations: what a text itself introduces as
 # "Langform (KÜRZEL)" is found without a vocabulary.
 SKIPPED_ORGANISATION_TYPES = {"programme", "project"}
@@ -87,6 +95,12 @@ def parties(rows: Iterable[Row]) -> list[Row]:
     return kept
 
 
+def ambiguous(rows: Iterable[Row]) -> list[Row]:
+    raised = dict.fromkeys(RAISED_TO_HIGH.split(), "high") | dict.fromkeys(RAISED_TO_MEDIUM.split(), "medium")
+    known = [{**row, "risk": raised.pop(row["name"], row["risk"])} for row in rows]
+    return known + [{"name": name, "risk": risk, "classes": "common_word"} for name, risk in sorted(raised.items())]
+
+
 def organisations(rows: Iterable[Row]) -> list[Row]:
     """Without programmes, and without federal bodies that the curated part knows under the same name."""
     rows = [row for row in rows if row["type"] not in SKIPPED_ORGANISATION_TYPES]
@@ -122,6 +136,7 @@ def main() -> None:
         "kfz": plates,
         "locality_nrw": localities,
         "party": parties,
+        "ambiguous_place": ambiguous,
         "organisation": organisations,
     }
     DATA.mkdir(parents=True, exist_ok=True)

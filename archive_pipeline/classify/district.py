@@ -36,12 +36,13 @@ _LOCAL_PHRASES = (
     ("der", "Stadt"), ("der", "Kreis"), ("des", "Kreises"), ("im", "Kreis"), ("dem", "Kreis"), ("im", "Ort"),
     ("der", "Gemeinde"), ("die", "Gemeinde"), ("im", "Dorf"),
 )  # fmt: skip
+_FIRST_PERSON = cue_words("first_person")
 _WIDE = cue_words("wide")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One candidate district: `points` rank it, `score` is the calibrated probability, `reason` says why in words."""
+    """One candidate district: `points` rank it, `score` is the calibrated probability."""
 
     district: str
     points: float
@@ -150,7 +151,8 @@ def _postal_cue(reading: Reading, district: str) -> Evidence | None:
 def local_cue(reading: Reading, prior: str) -> Evidence | None:
     """Words that make a release local where only source or host name the district, or None.
 
-    A release that speaks of federal or Land matters needs the source's own body or a postal code of the district.
+    A release that speaks of federal or Land matters needs the source's own body or a postal code of the district;
+    one that doesn't may also be a local body's word about itself.
     """
     own = _own_body_cue(reading) or _postal_cue(reading, prior)
     if own:
@@ -160,6 +162,17 @@ def local_cue(reading: Reading, prior: str) -> Evidence | None:
         cue = _cue_in(passage)
         if cue and wide < 3:
             return cue
+    return _own_voice(reading) if not wide else None
+
+
+def _own_voice(reading: Reading) -> Evidence | None:
+    """The source's own local body speaking of itself ("wir", "unser"); a party's text may be a reprint."""
+    if not reading.source_organisation or reading.source_party or reading.host_party:
+        return None
+    for passage in reading.passages:
+        for i, token in enumerate(passage.grid.tokens):
+            if token in _FIRST_PERSON:
+                return passage.evidence(i, i)
     return None
 
 

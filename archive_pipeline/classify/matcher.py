@@ -162,9 +162,6 @@ class SurfaceIndex(Generic[NameT]):
                 candidates.sort(key=lambda candidate: -candidate[0])
         self._by_first = by_first
 
-    def __contains__(self, token: str) -> bool:
-        return token in self._by_first
-
     def find(self, grid: Grid) -> list[Match[NameT]]:
         """Every longest match, left to right; matches never overlap. A single token with a genitive -s is looked up
         without it when it is no name itself."""

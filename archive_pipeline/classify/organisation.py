@@ -155,7 +155,7 @@ def _place_bound(reading: Reading, body: Body, specific: set[str] | None, distri
 
 def _own(reading: Reading, candidates: dict[str, _Candidate]) -> _Candidate | None:
     """The source's own body, by its slug or its name in the settings, or the one its host is named after."""
-    name = reading.source_organisation or reading.host_organisation
+    name = reading.source_organisation or _host_body(reading)
     if not name:
         return None
     entry = reading.lexicon.organisations.get(name)
@@ -169,6 +169,15 @@ def _own(reading: Reading, candidates: dict[str, _Candidate]) -> _Candidate | No
         del candidates[other.key]
     own.evidence += [(0.1, evidence) for evidence in reading.fallback_evidence()]
     return own
+
+
+def _host_body(reading: Reading) -> str | None:
+    """The organisation its host is named after, if the text names it too: `giga.de` is no research institute."""
+    entry = reading.lexicon.organisations.get(reading.host_organisation or "")
+    if entry is None:
+        return None
+    first_words = {surface.split()[0] for surface in (*entry.surfaces, *entry.weak_surfaces)}
+    return entry.value if first_words & reading.words else None
 
 
 def _same_name(label: str, words: set[str]) -> bool:

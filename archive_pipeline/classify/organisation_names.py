@@ -46,11 +46,12 @@ _STATE_STARTS = {"Nordrhein": "Westfalen", "Rheinland": "Pfalz", "Baden": "Würt
                  "Schleswig": "Holstein", "Mecklenburg": "Vorpommern", "Westfalen": "Lippe"}  # fmt: skip
 _PLACE_LINKS = frozenset({"in", "des", "der", "im", "für", "den", "Kreis", "Stadt", "Region", "Landkreis"})
 _PLACE_KINDS = frozenset({"full", "bare", "municipality"})
-_NAMELESS = frozenset({"verein", "initiative", "bündnis", "netzwerk", "bürgerinitiative", "stiftung", "förderverein",
-                       "kampagne", "organisation", "firma", "hersteller", "messengerdienst", "unternehmen"})  # fmt: skip
+_BARE_NAMES = frozenset({"kampagne", "organisation", "firma", "hersteller", "messengerdienst", "unternehmen"})
+_NAMELESS = _BARE_NAMES | frozenset(
+    {"verein", "initiative", "bündnis", "netzwerk", "bürgerinitiative", "stiftung", "förderverein"}
+)
 """Heads that are left out of the label when the name in quotation marks stands alone."""
 
-_BARE_NAMES = frozenset({"kampagne", "organisation", "firma", "hersteller", "messengerdienst", "unternehmen"})
 _FOR = frozenset({"für", "der", "des", "zur", "gegen", "zum", "von"})
 _ARTICLES = frozenset({"der", "die", "das", "dem", "den", "des", "im", "beim", "vom", "zum", "zur", "ein", "eine"})
 _CLUB_WORDS = frozenset({"für", "der", "und", "am", "im", "in", "for", "zur"})
@@ -150,7 +151,7 @@ class _Finder:
 
     def find(self) -> Iterator[Body]:
         """Bodies of the vocabulary first, then those built from parts where none of the vocabulary stands."""
-        taken: set[int] = set()
+        taken = self._alliances()
         for body in self._from_vocabulary():
             taken.update(range(body.first, body.last + 1))
             yield body
@@ -167,6 +168,15 @@ class _Finder:
             i += 1
         yield from self._from_legal_form(taken)
         yield from self._from_expansion(taken)
+
+    def _alliances(self) -> set[int]:
+        """Tokens of parties called Bündnis: a party is no body of this kind."""
+        return {
+            match.first
+            for match in self.passage.matches
+            if self.grid.tokens[match.first].lower() in ("bündnis", "buendnis")
+            and any(isinstance(name, EntryName) and name.axis is Axis.PARTY for name in match.names)
+        }
 
     # vocabulary
 

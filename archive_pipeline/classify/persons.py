@@ -155,7 +155,7 @@ class _Finder:
             first=first,
             last=last,
             full=full,
-            role=", ".join(dict.fromkeys(roles))[:_MAX_ROLE] or None,
+            role=", ".join(dict.fromkeys(part.replace("- ", "-") for part in roles)) or None,
             party=party or after_party,
             office=office,
         )
@@ -277,6 +277,11 @@ class _Finder:
         return None
 
 
+def _shortened(role: str) -> str:
+    """A role of at most _MAX_ROLE characters, cut between words."""
+    return role if len(role) <= _MAX_ROLE else role[:_MAX_ROLE].rsplit(" ", 1)[0].rstrip(",")
+
+
 def find_persons(reading: Reading) -> tuple[NamedPerson, ...]:
     """Every full name in the text with office, function and party; facts of one name are shared by its mentions."""
     found = list(_Finder(reading, reading.text).find()) if len(reading.text.grid) > 1 else []
@@ -294,7 +299,7 @@ def find_persons(reading: Reading) -> tuple[NamedPerson, ...]:
     return tuple(
         replace(
             person,
-            role=", ".join(roles.get(person.full, ()))[:_MAX_ROLE] or None,
+            role=_shortened(", ".join(roles.get(person.full, ()))) or None,
             party=person.party or parties.get(person.full),
         )
         for person in found

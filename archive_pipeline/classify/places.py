@@ -22,6 +22,7 @@ CITY_CUES = cue_words("city_before")
 _PREPOSITIONS = cue_words("place_preposition")
 _PERSON_CUES = cue_words("person_before")
 _INSTITUTIONS = cue_words("institution_before")
+_QUARTERS = cue_words("quarter_before")
 _CLUBS = cue_words("club_before")
 _NOT_A_PLACE_BEFORE = re.compile(
     r"^(?:Straße|Str|Strasse|Platz|Allee|Weg|Tor|Ring|Damm|Chaussee|Ufer|Gasse|Promenade|Zeitung|Allgemeine|Allgemeinen|"
@@ -228,7 +229,7 @@ class _Reader:
         dateline = _is_dateline(passage, first, last)
         cued = before in ("city", "district") or dateline
         points = 1.5 if cued else 1.0
-        if before == "institution":
+        if before in ("institution", "quarter"):
             points = 0.4
         elif before == "club":
             points = 0.1
@@ -280,6 +281,8 @@ class _Reader:
             return "person", first
         if token in _INSTITUTIONS:
             return "institution", first
+        if token in _QUARTERS:
+            return "quarter", first
         if token in _CLUBS or (token.isdigit() and len(token) < 5):
             return "club", first
         if len(token) == 5 and token.isdigit():
@@ -334,6 +337,8 @@ class _Reader:
         self, surface: str, options: tuple[str, ...], municipality: str | None, cued: bool, before: str
     ) -> bool:
         """Whether the name may stand alone."""
+        if before == "quarter":
+            return False
         if surface in FOREIGN:
             return cued
         city = any(self.gazetteer.districts[key].is_city for key in options)

@@ -21,10 +21,13 @@ __all__ = ["QuoteClassifier", "Span", "marked_spans"]
 
 _CLOSERS = {"„": '“”"‟', "“": "”", "»": "«", "«": "»", '"': '"“”', "”": "”"}
 _OPENING = re.compile(r"[„»«“\"”]")
+_ANY_MARK = re.compile(r"[„»«“\"”]")
+_RUN_ON = 1200
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _MIN_WORDS = 5
 _MAX_QUOTE = 3000
 _SENTENCE_END = re.compile(r"[.!?…](?=\s|$|[“”\"«»])")
+_ABBREVIATION = re.compile(r"\b(?:Dr|Prof|St|bzw|ca|Nr|Dipl|Ing|[A-Z])$")
 _LOWER_VERB = re.compile(
     r"^[a-zäöü]{2,}(?:t|en|te|ten|st|ern|eln)$|"
     r"^(?:ist|sind|war|bin|habe|sei|wäre|gibt|muss|kann|will|darf|soll|hat)$"
@@ -67,6 +70,17 @@ def _close(text: str, start: int, mark: str, limit: int) -> int | None:
     return None
 
 
+def _close_later(text: str, start: int, mark: str) -> int | None:
+    """The close of a speech that runs over a few paragraphs: the next mark of any kind, if it closes."""
+    found = _ANY_MARK.search(text, start, start + _RUN_ON)
+    if not found or found.group() not in _CLOSERS[mark]:
+        return None
+    at = found.start()
+    before = text[at - 1]
+    opens = found.group() == mark and (before.isspace() or before == "(") and text[at + 1 : at + 2].strip() != ""
+    return None if opens else at
+
+
 def marked_spans(text: str) -> tuple[Span, ...]:
     """Everything between quotation marks. An opening mark without its close ends at the paragraph, unless the next
     paragraph opens with a mark: then one speech runs on."""
@@ -90,10 +104,15 @@ def marked_spans(text: str) -> tuple[Span, ...]:
 def _end_of(text: str, opening: int, mark: str, breaks: list[int]) -> tuple[int, int]:
     """The end of a marked span and the length of its closing mark (0 where it is missing)."""
     limit = breaks[bisect_right(breaks, opening)] if bisect_right(breaks, opening) < len(breaks) else len(text)
+    first_limit = limit
     while True:
         close = _close(text, opening + 1, mark, limit)
         if close is not None:
             return close, 1
+        if limit == first_limit:
+            later_close = _close_later(text, limit, mark)
+            if later_close is not None:
+                return later_close, 1
         following = text[limit : limit + 40].lstrip()
         if limit >= len(text) or limit - opening > _MAX_QUOTE or not following.startswith(mark):
             return min(limit, opening + _MAX_QUOTE), 0
@@ -185,22 +204,23 @@ class _Speech:
         """Tokens of the sentence before and after a marked span."""
         left = span.outer_start
         start = max(self.text.rfind("\n", 0, left), self._last_stop(left)) + 1
-        stop = _SENTENCE_END.search(self.text, span.outer_end)
+        stop = self._next_stop(span.outer_end)
         line = self.text.find("\n\n", span.outer_end)
-        end = min(x for x in (stop.start() if stop else len(self.text), line if line >= 0 else len(self.text)))
-        if self.text[span.end - 1 : span.end] in ".!?" and self.text[span.outer_end : span.outer_end + 1] not in (
-            ",",
-            " ",
-        ):
+        end = min(stop, line if line >= 0 else len(self.text))
+        if self.text[span.end - 1] in ".!?" and self.text[span.outer_end : span.outer_end + 1] not in (",", " "):
             end = span.outer_end
         return self._tokens(start, left), self._tokens(span.outer_end, max(end, span.outer_end))
+
+    def _next_stop(self, start: int) -> int:
+        for match in _SENTENCE_END.finditer(self.text, start, start + 400):
+            if not _ABBREVIATION.search(self.text, max(start, match.start() - 6), match.start()):
+                return match.start()
+        return min(len(self.text), start + 400)
 
     def _last_stop(self, left: int) -> int:
         stop = -1
         for match in _SENTENCE_END.finditer(self.text, max(0, left - 400), left):
-            if not re.search(
-                r"\b(?:Dr|Prof|St|bzw|ca|Nr|[A-Z])$", self.text[max(0, match.start() - 5) : match.start()]
-            ):
+            if not _ABBREVIATION.search(self.text, max(0, match.start() - 6), match.start()):
                 stop = match.start()
         return stop
 

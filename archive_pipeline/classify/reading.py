@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Literal
 
 from archive_pipeline.classify.hosts import district_of_host, organisation_of_host, party_of_host
-from archive_pipeline.classify.matcher import PARAGRAPH, Grid, Match, tokenise
+from archive_pipeline.classify.matcher import Grid, Match, tokenise
 from archive_pipeline.classify.names import Lexicon, Name
 from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Evidence, Source
@@ -45,10 +45,6 @@ class Passage:
         """The span from token `first` to token `last`, both included."""
         start, end = self.grid.starts[first], self.grid.ends[last]
         return Evidence(start=start, end=end, text=self.grid.text[start:end], field=self.field)
-
-    def paragraph_starts(self) -> list[int]:
-        """The tokens that begin a paragraph."""
-        return [i for i, gap in enumerate(self.grid.gaps) if gap == PARAGRAPH or i == 0]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ _CAPTION = re.compile(
     r"|bild)\s*\(v)",
     re.I,
 )
-_COPYRIGHT_END = re.compile(r"(?:^|[\s(])(?:©|\(c\))\s*[^©\n.!?]{2,80}\)?$", re.I)
+_COPYRIGHT_END = re.compile(r"(?:^|[\s(])(?:©|\(c\))\s*[^©\n.!?:]{2,80}\)?$", re.I)
 _CAPTION_LABEL = re.compile(r"^(?:(?:bild|foto)(?:unterschrift|text|unterzeile|zeile)|BU)\s*:\s*", re.I)
 
 

@@ -44,7 +44,8 @@ _CONTACT = re.compile(
     re.I,
 )
 _ABOUT = re.compile(
-    r"(?:über uns|(?:[Üü]ber|Zu[rm]?) (?:(?:die|den|das|dem|der) )?[A-ZÄÖÜ][^.!?]{2,80}|Zum Unternehmen)\s*:?"
+    r"(?:über uns|[Üü]ber (?:(?:die|den|das) )?[A-ZÄÖÜ][^.!?]{2,80}|Zu[rm] (?:Unternehmen|Stiftung|Organisation"
+    r"|Verein|Verband))\s*:?"
 )
 _ABOUT_US = re.compile(r"über uns|zum unternehmen|hintergrundinformation zum unternehmen|boilerplate", re.I)
 _EMBARGO = re.compile(r"(?:achtung[,:!]?\s*)?sperrfrist\b\s*:?\s*(.{0,120})", re.I)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from archive_pipeline.model import Article, Removed
 
@@ -22,6 +23,7 @@ class Line:
 _LINE = re.compile(r"[^\n]*\S[^\n]*")
 
 
+@lru_cache(maxsize=8)
 def lines(body: str) -> tuple[Line, ...]:
     """The non-empty lines of a body, in order."""
     return tuple(

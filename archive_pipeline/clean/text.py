@@ -20,14 +20,22 @@ _BLANK = re.compile(r"[^\S\n]+")
 _LIST_ITEM = re.compile(r"(?:[-–•*·▪◦‣]|\d{1,2}[.)]|[a-z]\))\s|.*\s\|(?:\s|$)|\|")
 
 
+# looking first is ten times faster than translating every text
+_ODD = re.compile(f"[{re.escape(''.join(map(chr, _TABLE)))}]")
+
+
+def _translated(text: str) -> str:
+    return unicodedata.normalize("NFC", text.translate(_TABLE) if _ODD.search(text) else text)
+
+
 def normalise_line(text: str | None) -> str:
     """One line: NFC, no invisible or control characters, every run of white space one space."""
-    return " ".join(unicodedata.normalize("NFC", (text or "").translate(_TABLE)).split())
+    return " ".join(_translated(text or "").split())
 
 
 def normalise_characters(text: str) -> str:
     """NFC without invisible characters; line breaks kept, other white space one space, lines stripped."""
-    text = _BLANK.sub(" ", unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(_TABLE)))
+    text = _BLANK.sub(" ", _translated(text.replace("\r\n", "\n")))
     return "\n".join(line.strip() for line in text.split("\n")).strip()
 
 

@@ -1,6 +1,8 @@
 """`demo`: the whole way, on the sample site, over real HTTP on this machine alone."""
 
 import re
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -63,20 +65,27 @@ def demo(settings: Settings, folder: Path) -> None:
         with reporter(settings, as_json=False) as progress:
             report = run(workspace, list(workspace.config.sources), progress=progress)
     say_report(report)
+    name = _command_name()
     today = date.today()
     with open_search(workspace) as search:
         everything = search.search("", today=today, limit=0)
         click.echo(f"\n{everything.total} Mitteilungen im Archiv")
         say_facets(everything, most=6)
         for query in QUERIES:
-            click.echo(f"\n$ archive-pipeline -C {folder} search '{query}'")
+            click.echo(f"\n$ {name} -C {folder} search '{query}'")
             found = search.search(query, today=today, limit=3)
             say_hits(found)
         first = search.search(QUERIES[0], today=today, limit=1).hits[0].id
     click.echo("\nWeiter geht es mit:")
-    click.echo(f"  archive-pipeline -C {folder} search 'kreis:Heinsberg ehrenamt'")
-    click.echo(f"  archive-pipeline -C {folder} show d/{first} --why")
-    click.echo(f"  archive-pipeline -C {folder} status")
+    click.echo(f"  {name} -C {folder} search 'kreis:Heinsberg ehrenamt'")
+    click.echo(f"  {name} -C {folder} show d/{first} --why")
+    click.echo(f"  {name} -C {folder} status")
+
+
+def _command_name() -> str:
+    """How the person who sees this can call the command: by name, or by the way it was called now."""
+    called = sys.argv[0]
+    return "archive-pipeline" if Path(called).name == called or shutil.which("archive-pipeline") == called else called
 
 
 @contextmanager

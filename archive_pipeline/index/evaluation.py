@@ -209,6 +209,17 @@ def within_distance(first: str, second: str, limit: int) -> int | None:
     """The Levenshtein distance of two words if it is at most `limit`, else None."""
     if abs(len(first) - len(second)) > limit:
         return None
+    begin, shorter = 0, min(len(first), len(second))
+    while begin < shorter and first[begin] == second[begin]:
+        begin += 1
+    first, second, shorter = first[begin:], second[begin:], shorter - begin
+    end = 0
+    while end < shorter and first[-1 - end] == second[-1 - end]:
+        end += 1
+    first, second = first[: len(first) - end], second[: len(second) - end]
+    if limit <= 1:  # without common ends, one edit leaves at most one letter on each side
+        longer = max(len(first), len(second))
+        return longer if longer <= limit else None
     row = list(range(len(second) + 1))
     for i, letter in enumerate(first, 1):
         previous, row[0] = row[0], i

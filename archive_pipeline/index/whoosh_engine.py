@@ -268,10 +268,7 @@ class _Snapshot:
         values = [self._encoded_positions(f"{field}_key", key) for key in keys]
         found: dict[int, list[int]] = {}
         for document in documents:
-            found[document] = places = []
-            for encoded in values:
-                places.extend(array("I", encoded.get(document, b"")))
-            places.sort()
+            found[document] = sorted(place for encoded in values for place in array("I", encoded.get(document, b"")))
         return found
 
     def forms(self, field: str, prefix: str) -> Sequence[str]:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from archive_pipeline.language.folding import INVISIBLE, fold
 from archive_pipeline.language.stems import WordAnalysis, analyse_word, splitter
-from archive_pipeline.language.words import CONNECTORS, MONTHS, STOP_WORDS
+from archive_pipeline.language.words import CONNECTORS, MONTHS, PREFIXES, STOP_WORDS
 
 __all__ = [
     "ANALYSIS_VERSION",
@@ -73,11 +73,13 @@ _TOKEN = re.compile(
     |(?P<thousands>(?<![\w.,])\d{{1,3}}(?:(?:\.|{_SPACE}|['’])\d{{3}})+(?:,\d+)?(?![^\W_]|[.,]\d))
     |(?P<number>\d+(?:[.,:]\d+)*(?![^\W_]))
     |(?P<abbreviation>(?<!\w)[^\W\d_]\.(?:{_SPACE}?[^\W\d_]\.)+(?!\w))
+    |(?P<tail>(?<=[\s(,/]){_HYPHEN}(?=[^\W\d_]){_WORD}(?:{_MARK}{_WORD})*)
     |(?P<word>{_WORD}(?:(?:{_HYPHEN}|['’]|{_MARK}){_WORD}|\(in(?:nen)?\))*)(?P<cut>{_HYPHEN}(?=[\s,/]))?""",
     re.VERBOSE,
 )
 _PIECE = re.compile(rf"(?:(?!{_HYPHEN}).|(?<=/)-)+", re.DOTALL)
 _SIGNS = re.compile(r"[*:_·'’()/-]")
+_ROAD = re.compile(r"([^\W\d_]{1,3})(\d{1,4})")
 _NO_DIGIT = re.compile(r"[^\d,]")
 _LOOK_AHEAD = 4
 _CENTURY = 50
@@ -117,6 +119,10 @@ def token_fields(text: str) -> list[TokenFields]:
         surface = match.group()
         if kind == "word" and surface.isalnum():  # nearly all tokens, hence first and without detours
             start, end = match.span()
+            if surface[-1].isdigit() and (road := _ROAD.fullmatch(surface)):
+                tokens += _road_tokens(road, position, start)
+                position += 2
+                continue
             word = analyse_word(surface)
             tokens.append(TokenFields(word.stem, position, start, end, "word", word.form))
             for part in word.parts:
@@ -129,6 +135,8 @@ def token_fields(text: str) -> list[TokenFields]:
                 found = list(_word_tokens(match["word"], match.start(), position))
                 if kind == "cut":
                     found += _completed(found[-1], matches[number + 1 : number + 1 + _LOOK_AHEAD])
+            elif kind == "tail":
+                found = list(_tail_tokens(match, position, matches[max(0, number - _LOOK_AHEAD) : number]))
             else:
                 found = list(_other_tokens(match, position))
             tokens += found
@@ -165,11 +173,38 @@ def _completed(cut: TokenFields, following: Sequence[re.Match[str]]) -> Iterator
         if match.lastgroup == "cut" or (match.lastgroup == "word" and fold(match["word"]) in CONNECTORS):
             continue
         if match.lastgroup == "word":
-            last = analyse_word(_SIGNS.sub("", _PIECE.findall(match["word"])[-1]))
-            for part in splitter().split(last.form)[1:]:
-                whole = analyse_word(cut.form + last.form[part.start :])
+            last = analyse_word(_SIGNS.sub("", _PIECE.findall(match["word"])[-1])).form
+            starts = [part.start for part in splitter().split(last, listed=True)[1:]]
+            if cut.form in PREFIXES:
+                starts = [len(prefix) for prefix in PREFIXES if last.startswith(prefix)][-1:]
+            for start in starts:
+                whole = analyse_word(cut.form + last[start:])
                 yield TokenFields(whole.stem, cut.position, cut.start, cut.end, "word", whole.form)
         return
+
+
+def _tail_tokens(match: re.Match[str], position: int, before: Sequence[re.Match[str]]) -> Iterator[TokenFields]:
+    """A compound without its first part, and what it stands for after the compound before it
+    (`Schulleiter und -leiterinnen` also says Schulleiterinnen)."""
+    start, end = match.start() + 1, match.end()
+    tail = analyse_word(_SIGNS.sub("", match.group()))
+    yield from _piece_tokens(tail, position, start, end)
+    for earlier in reversed(before):
+        if earlier.lastgroup == "word" and fold(earlier["word"]) not in CONNECTORS:
+            first = analyse_word(_SIGNS.sub("", _PIECE.findall(earlier["word"])[-1])).form
+            for part in splitter().split(first, listed=True)[1:]:
+                whole = analyse_word(first[: part.start] + tail.form)
+                yield TokenFields(whole.stem, position, start, end, "word", whole.form)
+            return
+
+
+def _road_tokens(match: re.Match[str], position: int, start: int) -> Iterator[TokenFields]:
+    """A letter with a number reads like both apart: A46 = A 46."""
+    whole = fold(match.group())
+    yield TokenFields(whole, position, start, start + match.end(), "word", whole)
+    letters = analyse_word(match[1])
+    yield TokenFields(letters.stem, position, start, start + match.end(1), "word", letters.form)
+    yield TokenFields(match[2], position + 1, start + match.start(2), start + match.end(), "number", match[2])
 
 
 def _other_tokens(match: re.Match[str], position: int) -> Iterator[TokenFields]:

@@ -88,9 +88,10 @@ class CompoundSplitter:
         """The singular of an irregular plural (Museen, Museum; Ereignissen, Ereignis), or nothing."""
         return self._plurals.get(folded) or (self._plurals.get(folded[:-1], "") if folded.endswith("n") else "")
 
-    def split(self, folded: str) -> tuple[Part, ...]:
-        """The parts in order, or nothing when the word is no compound of known words."""
-        if not _MIN_WORD <= len(folded) <= _MAX_WORD or self.lemma(folded):
+    def split(self, folded: str, *, listed: bool = False) -> tuple[Part, ...]:
+        """The parts in order, or nothing when the word is no compound of known words. Words of the list are split
+        only when `listed` asks for it (Landtag = Land + Tag)."""
+        if not _MIN_WORD <= len(folded) <= _MAX_WORD or (self.lemma(folded) and not listed):
             return ()
         parts = self._cover(folded, self._head)
         if not parts and folded.endswith(_DERIVED):

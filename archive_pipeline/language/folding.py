@@ -22,7 +22,7 @@ def fold(word: str) -> str:
     composed = unicodedata.normalize("NFC", word.translate(_DROP_INVISIBLE)).lower().translate(_SPELL_OUT)
     if composed.isascii():
         return composed
-    return _MARKS.sub("", unicodedata.normalize("NFKD", composed)).translate(_SPELL_OUT)
+    return _MARKS.sub("", unicodedata.normalize("NFKD", composed)).lower().translate(_SPELL_OUT)
 
 
 def reduce_umlauts(folded: str) -> str:

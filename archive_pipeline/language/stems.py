@@ -86,10 +86,13 @@ def _stem(form: str, lemma: str) -> str:
     lemma = lemma or splitter().lemma(form) or _verb_lemma(form)
     if not lemma:
         return cistem(reduce_umlauts(form))
+    if lemma.endswith("en") and splitter().is_noun(lemma[:-1]):
+        lemma = lemma[:-1]  # Reisen, the infinitive, is Reise
     key = reduce_umlauts(lemma)
-    for ending, rest in (("en", 3), ("e", 4)):
-        if key.endswith(ending) and len(key) - len(ending) >= rest:
-            return key[: -len(ending)]
+    if key.endswith("en") and len(lemma) > 4:
+        return key[:-2]
+    if key.endswith("e") and len(lemma) > 4 and not splitter().is_noun(lemma[:-1]):
+        return key[:-1]  # but Kohle is not Kohl
     return key
 
 

@@ -1,6 +1,6 @@
 """Word lists of the analysis that are small enough to be read here."""
 
-__all__ = ["CONNECTORS", "MONTHS", "STOP_WORDS", "VERBS"]
+__all__ = ["CONNECTORS", "MONTHS", "PREFIXES", "STOP_WORDS", "VERBS"]
 
 _STOP_WORDS = """
     aber alle allem allen aller alles als also am an auch auf aus bei beim bin bis bist da dabei dafuer daher damit
@@ -18,6 +18,10 @@ STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 CONNECTORS = frozenset(("und", "oder", "bzw", "beziehungsweise", "sowie", "wie", "als", "auch", "bis", "u", "noch"))
 """Folded words that may stand between a truncated compound and the one that completes it."""
+
+PREFIXES = ("ab", "an", "auf", "aus", "be", "bei", "durch", "ein", "ent", "her", "hin", "mit", "nach", "rueck", "ueber",
+            "um", "unter", "ver", "vor", "weiter", "wieder", "zu")  # fmt: skip
+"""Folded prefixes that are truncated like compounds (An- und Abreise)."""
 
 MONTHS = (
     "januar",

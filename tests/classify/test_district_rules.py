@@ -94,6 +94,10 @@ def test_municipality_explains_the_district(classify):
             {"district": "05766", "organisation": "Heimatverein Musterdorf"},
             {"05766"},
         ),
+        # a local club's own voice, but not a party's, and not on federal matters
+        ("Wir danken allen Gästen.", {"district": "05766", "organisation": "Singkreis Alt und Jung"}, {"05766"}),
+        ("Wir danken allen Gästen.", {"district": "05766", "organisation": "CDU Muster", "party": "cdu"}, set()),
+        ("Wir fordern bundesweit Ruhe.", {"district": "05766", "organisation": "Singkreis Alt und Jung"}, set()),
         # hosts: municipal domain, Kreis domain, name, plate beside a party word
         ("Das Rathaus bleibt geschlossen.", {"url": "https://www.bad-sassendorf.de/x"}, {"05974"}),
         ("Der Kreistag tagt am Montag.", {"url": "https://www.kreis-unna.de/presse"}, {"05978"}),

@@ -8,8 +8,8 @@ import docx
 import pytest
 
 TEXT = (
-    "Die Stadt Lindenau pflanzt im Herbst zweihundert neue Bäume. Über die Standorte haben die Bürgerinnen und Bürger in"
-    " einer Umfrage entschieden, an der sich mehr als tausend Menschen beteiligten.\n\n"
+    "Die Stadt Lindenau pflanzt im Herbst zweihundert neue Bäume. Über die Standorte haben die Bürgerinnen und Bürger"
+    " in einer Umfrage entschieden, an der sich mehr als tausend Menschen beteiligten.\n\n"
     "„Jeder Baum zählt“, sagte die Bürgermeisterin bei der Vorstellung der Pläne am großen Platz vor dem Rathaus."
 )
 
