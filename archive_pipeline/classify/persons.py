@@ -7,6 +7,7 @@ same finder serves the quotes, which need every name.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from archive_pipeline.classify.matcher import DOT, HANGING, HYPHEN, OTHER, PARAGRAPH, SPACE, Grid
 from archive_pipeline.classify.names import EntryName, LexiconSource
@@ -282,6 +283,7 @@ def _shortened(role: str) -> str:
     return role if len(role) <= _MAX_ROLE else role[:_MAX_ROLE].rsplit(" ", 1)[0].rstrip(",")
 
 
+@lru_cache(maxsize=8)
 def find_persons(reading: Reading) -> tuple[NamedPerson, ...]:
     """Every full name in the text with office, function and party; facts of one name are shared by its mentions."""
     found = list(_Finder(reading, reading.text).find()) if len(reading.text.grid) > 1 else []

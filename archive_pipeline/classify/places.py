@@ -32,6 +32,9 @@ _NOT_A_PLACE_BEFORE = re.compile(
 )
 
 _BASE_POINTS = {"full": 3.0, "former": 3.0, "bare": 1.0, "municipality": 1.0, "locality": 0.5, "adjective": 1.0}
+_HERE = frozenset({"hier", "Hier", "uns"})
+"""Before a preposition: "hier in Bremen", "bei uns in Soest"."""
+
 _HIGH = 3
 """Strength of adjective forms that stand alone; weaker ones need a word of office behind them."""
 
@@ -227,9 +230,11 @@ class _Reader:
                 return self._make(passage, match, cue, rural, None, points=3.0, firm=True, explicit=True)
         options, municipality = self._options(places)
         dateline = _is_dateline(passage, first, last)
-        cued = before in ("city", "district") or dateline
+        cued = before in ("city", "district", "here") or dateline
         points = 1.5 if cued else 1.0
-        if before in ("institution", "quarter"):
+        if before == "here":
+            points = 2.0
+        elif before in ("institution", "quarter"):
             points = 0.4
         elif before == "club":
             points = 0.1
@@ -267,7 +272,7 @@ class _Reader:
         )
 
     def _before(self, grid: Grid, first: int) -> tuple[str, int]:
-        """What stands before a name: district, city, preposition, person, institution, club, address or nothing."""
+        """What stands before a name (a cue word of data/cues.toml), and the token where it begins."""
         if first == 0 or grid.gaps[first] in (PARAGRAPH, OTHER):
             return "", first
         token = grid.tokens[first - 1]
@@ -276,7 +281,8 @@ class _Reader:
         if token in CITY_CUES:
             return "city", first - 1
         if token in _PREPOSITIONS:
-            return "preposition", first
+            here = first > 1 and grid.tokens[first - 2] in _HERE
+            return ("here", first - 2) if here else ("preposition", first)
         if token in self.reading.lexicon.given_names or token in _PERSON_CUES or (len(token) == 1 and token.isupper()):
             return "person", first
         if token in _INSTITUTIONS:

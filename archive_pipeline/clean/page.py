@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Container
 from functools import cached_property
 from io import BytesIO
+from typing import cast
 
 from lxml import etree
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
@@ -61,6 +62,7 @@ _HEADER_LINE = re.compile(rb"[!-9;-~]{1,60}:|[ \t]")
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
 
+_COUNT = etree.XPath("count(//*)")
 # embedded images and the like: nothing a cleaner reads, and a torment for every pattern that is tried on them
 _HUGE_VALUE = re.compile(r"""="[^"<>]{20000,}"|='[^'<>]{20000,}'""")
 
@@ -81,7 +83,7 @@ def parse_html(text: str) -> HtmlElement:
         raise CleanError(f"HTML ist nicht lesbar: {error}") from error
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
         raise CleanError("HTML ist zu tief verschachtelt (über 250 Ebenen) oder hat einen überlangen Abschnitt")
-    if tree.xpath(f"count(//*) > {MAX_ELEMENTS}"):
+    if cast("float", _COUNT(tree)) > MAX_ELEMENTS:
         raise CleanError(f"HTML hat über {MAX_ELEMENTS} Elemente")
     return tree
 

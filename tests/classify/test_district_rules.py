@@ -19,6 +19,7 @@ TAGGED = [
     ("Die Gemeinde Bad Sassendorf lädt zum Brunnenfest. In Bad Sassendorf ist viel los.", {"05974"}),
     ("In Hückelhoven und Erkelenz wurde beraten.", {"05370"}),
     ("Der Bürgermeister von Templin eröffnet die Schule. In Templin freut man sich.", {"12073"}),
+    ("Auch hier in Bremen wird gebaut.", {"04011"}),
     # inflected and adjective forms
     ("Erfurts Stadtrat tagt. Der Erfurter Oberbürgermeister spricht in Erfurt.", {"16051"}),
     ("Die lippische Wirtschaft wächst. Der lippische Landrat freut sich.", {"05766"}),
@@ -50,6 +51,7 @@ UNTAGGED = [
     "Die Konferenz in Salzburg und Rom dauert an.",
     "Die Welt braucht Schutz. Ohne Sinn und Boden bleibt die Lehre eine leere Stelle.",
     "Ein Student der Universität Göttingen gewann den Preis.",
+    "Im Norden und aus Norden kam Wind, und der Ortsteil Biebrich feiert.",
     "Der Kreis der Teilnehmer war groß, und der Kreis schließt sich.",
 ]
 
