@@ -7,14 +7,16 @@ import sys
 import traceback
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.metadata import entry_points, version
 from pathlib import Path
 from types import TracebackType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from archive_pipeline.errors import ArchivePipelineError, ConfigError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["Settings", "command_line", "main"]
 
@@ -55,12 +57,29 @@ class Settings:
         return sys.stderr.isatty() and not self.quiet
 
 
+def _plugin_commands() -> "tuple[EntryPoint, ...]":
+    """Commands of installed plugins. importlib.metadata takes as long to import as Click itself, so it is asked only
+    when some distribution mentions the group."""
+    lists = (file for folder in sys.path for file in Path(folder or ".").glob("*.dist-info/entry_points.txt"))
+    if not any(COMMAND_GROUP in file.read_text(encoding="utf-8") for file in lists):
+        return ()
+    metadata = importlib.import_module("importlib.metadata")
+    return tuple(metadata.entry_points(group=COMMAND_GROUP))
+
+
+def _say_version(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        version = importlib.import_module("importlib.metadata").version("archive-pipeline")
+        click.echo(f"archive-pipeline, version {version}")
+        ctx.exit()
+
+
 class CommandTable(click.Group):
     """A group that imports a command when it is called, and lists it without importing it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Own commands in the order of a document's journey, then those of plugins."""
-        plugins = {point.name for point in entry_points(group=COMMAND_GROUP)} - COMMANDS.keys()
+        plugins = {point.name for point in _plugin_commands()} - COMMANDS.keys()
         return [*COMMANDS, *sorted(plugins)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -68,8 +87,9 @@ class CommandTable(click.Group):
         if cmd_name in COMMANDS:
             module, _, name = COMMANDS[cmd_name][0].partition(":")
             return cast(click.Command, getattr(importlib.import_module(module), name))
-        for point in entry_points(group=COMMAND_GROUP, name=cmd_name):
-            return cast(click.Command, point.load())
+        for point in _plugin_commands():
+            if point.name == cmd_name:
+                return cast(click.Command, point.load())
         return None
 
     def resolve_command(
@@ -102,7 +122,7 @@ class CommandTable(click.Group):
 )
 @click.option("-q", "--quiet", is_flag=True, envvar="ARCHIVE_PIPELINE_QUIET", help="nur Ergebnisse und Fehler")
 @click.option("-v", "--verbose", count=True, help="mehr Meldungen; -vv zeigt Tracebacks")
-@click.version_option(version("archive-pipeline"), prog_name="archive-pipeline")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_say_version, help="die Version")
 @click.pass_context
 def command_line(ctx: click.Context, folder: Path, quiet: bool, verbose: int) -> None:
     """Pressemitteilungen sammeln, reinigen, verschlagworten, archivieren und durchsuchen.

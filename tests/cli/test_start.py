@@ -1,8 +1,10 @@
 """`--help` is fast because it imports next to nothing, and it lists every command."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,3 +54,25 @@ def test_an_unknown_command_is_answered_with_the_nearest(apl: Any) -> None:
     done = apl("serach", "x", code=2)
     assert "search" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_plugin_adds_a_command(apl: Any, tmp_path: Path) -> None:
+    """Through the entry-point group, listed by name and imported only when it is called."""
+    (tmp_path / "zaehlen.py").write_text(
+        'import click\n\n@click.command()\ndef zaehlen():\n    """Zählt."""\n    click.echo("eins zwei drei")\n',
+        encoding="utf-8",
+    )
+    info = tmp_path / "zaehlen-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: zaehlen\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[archive_pipeline.commands]\nzaehlen = zaehlen:zaehlen\n", encoding="utf-8")
+    program = [sys.executable, "-c", "from archive_pipeline.cli.main import main; main()"]
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    def output(*arguments: str) -> str:
+        return subprocess.run(
+            [*program, *arguments], capture_output=True, text=True, check=True, timeout=60, env=environ
+        ).stdout
+
+    assert "zaehlen" in output("--help")
+    assert output("zaehlen") == "eins zwei drei\n"
