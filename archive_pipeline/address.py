@@ -22,7 +22,7 @@ TRACKING = re.compile(
 )
 """Names that campaign tools add to addresses; each belongs to one vendor's tool and to nothing else."""
 
-DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def canonical_url(url: str) -> str:
@@ -38,7 +38,10 @@ def canonical_url(url: str) -> str:
         if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
             return stripped
         kept = [pair for pair in parts.query.split("&") if not TRACKING.fullmatch(pair.partition("=")[0])]
-        host = parts.netloc.removesuffix(DEFAULT_PORTS[parts.scheme])
+        # what stands where the port should be and is none makes the address none: asking for it raises ValueError
+        host = (
+            parts.netloc.removesuffix(f":{parts.port}") if parts.port == DEFAULT_PORTS[parts.scheme] else parts.netloc
+        )
         canonical: str = canonicalize_url(parts._replace(netloc=host, query="&".join(kept)).geturl())
     except ValueError:
         return stripped

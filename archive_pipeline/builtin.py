@@ -13,6 +13,8 @@ from archive_pipeline.export.jsonl import JsonLines
 from archive_pipeline.export.table import CommaSeparated
 from archive_pipeline.fetch.feed import FeedFetcher
 from archive_pipeline.fetch.folder import FolderFetcher
+from archive_pipeline.fetch.listing import ListingFetcher
+from archive_pipeline.fetch.sitemap import SitemapFetcher
 from archive_pipeline.hookspecs import hookimpl
 from archive_pipeline.index.whoosh_engine import WhooshEngine
 from archive_pipeline.model import Vocabulary
@@ -26,9 +28,11 @@ archive_pipeline_api = 1
 
 @hookimpl
 def register_fetchers(registry: Registry[Fetcher]) -> None:
-    """Folders and feeds."""
+    """Folders, feeds, sitemaps, listing pages."""
     registry.add("folder", FolderFetcher())
     registry.add("feed", FeedFetcher())
+    registry.add("sitemap", SitemapFetcher())
+    registry.add("listing", ListingFetcher())
 
 
 @hookimpl

@@ -9,20 +9,35 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from time import monotonic
-from typing import Literal, TypeVar
+from typing import Literal
 
 from sqlite_utils import Database
 
-from archive_pipeline.archive.captures import known_lengths, latest_capture, record_capture, set_lengths
+from archive_pipeline.archive.captures import is_repeated, known_lengths, latest_capture, record_capture, set_lengths
 from archive_pipeline.archive.database import write_tx
+from archive_pipeline.archive.decisions import apply_new_decisions
 from archive_pipeline.archive.events import record_event
-from archive_pipeline.archive.frontier import ItemState, count_settled, offer, pending_items, settle, was_captured
+from archive_pipeline.archive.frontier import (
+    ItemState,
+    count_settled,
+    offer,
+    pending_items,
+    restore,
+    settle,
+    was_captured,
+)
 from archive_pipeline.archive.reading import load_release
 from archive_pipeline.archive.releases import Stored, store_release
 from archive_pipeline.archive.runs import begin_run, finish_run, record_failure
-from archive_pipeline.errors import ArchivePipelineError, FetchError, PluginContractError, RefusedError
+from archive_pipeline.errors import (
+    ArchiveError,
+    ArchivePipelineError,
+    FetchError,
+    FixityError,
+    PluginContractError,
+    RefusedError,
+)
 from archive_pipeline.fetch.context import SourceContext
 from archive_pipeline.fetch.http import PRODUCT, HttpClient
 from archive_pipeline.fetch.robots import Robots
@@ -38,6 +53,7 @@ from archive_pipeline.model import (
     SourceReport,
     Unmodified,
 )
+from archive_pipeline.processing import check_item
 from archive_pipeline.protocols import Fetcher
 from archive_pipeline.registry import Entry
 from archive_pipeline.warc import Previous, StoredCapture, WarcStore
@@ -46,11 +62,12 @@ from archive_pipeline.workspace import HOMEPAGE, SOFTWARE, VERSION, Workspace, u
 
 __all__ = ["batched", "commit", "run"]
 
-T = TypeVar("T")
-
 ITEMS_A_BATCH = 25
 BYTES_A_BATCH = 32_000_000
 """Captures share one sync and one transaction until either is reached."""
+
+ITEMS_AN_OFFER = 200
+"""Discovered items share one transaction."""
 
 
 def run(
@@ -144,22 +161,33 @@ class _Journey:
         self.robots = Robots(PRODUCT)
         self.tallies: dict[str, _Tally] = {}
         self.evidence: list[Capture] = []
+        self.written: set[str] = set()
+        self.recovered: set[tuple[str, str]] = set()
 
     def recover(self) -> None:
-        """Take up what a killed run left in the WARC files behind the last byte the database knows."""
+        """Take up what a killed process left: captures in the WARC files behind the last byte the database knows, and
+        decisions it had not applied. What can't be read is told and stops nothing."""
         known = known_lengths(self.db)
         for cut in self.store.recover(known):
             detail = f"{cut.size} Bytes eines unvollständigen Satzes ab Byte {cut.offset} abgeschnitten"
             with write_tx(self.db):
                 self._event("recovery", cut.warc_file, detail)
-        for stored in batched(self.store.captures(after=known), ITEMS_A_BATCH):
+        try:
+            apply_new_decisions(self.db, self.workspace.decisions_file)
+        except ArchiveError as error:
+            self._damage("decisions.jsonl", error)
+        for stored in batched(self.store.captures(after=known, damaged=lambda error: self._damage("warc", error))):
             self.evidence += [one.capture for one in stored if one.capture.kind == "discovery"]
             attempts = [
                 _Attempt(_item_of(one.capture), "captured", one.source, captures=(one.capture,))
                 for one in stored
                 if one.capture.kind == "document"
             ]
+            with write_tx(self.db):  # the database may have lost that they were offered, too
+                for attempt in attempts:
+                    restore(self.db, attempt.captures[0])
             self._archive(attempts, {one.capture.warc_file: one.end for one in stored})
+            self.recovered.update((attempt.source.id, attempt.item.key) for attempt in attempts)
 
     def visit(self, source: Source, limit: int | None) -> None:
         """Discover what the source offers, then bring every pending item the whole way."""
@@ -232,31 +260,47 @@ class _Journey:
         """Evidence of discovery has no item: it is noted with the next batch."""
         if stored.capture.kind == "discovery":
             self.evidence.append(stored.capture)
+        else:
+            self.written.add(stored.capture.record_id)
 
     def _discover(self, entry: Entry[Fetcher], source: Source, context: SourceContext) -> None:
         tally = self._tally(source.id)
         offered: set[str] = set()
+        items: list[Item] = []
         try:
-            for items in batched(entry.obj.discover(source, context), ITEMS_A_BATCH * 8):
-                offer(self.db, items, utc_now())
-                offered.update(item.key for item in items)
+            for item in entry.obj.discover(source, context):
+                check_item(item, source)
+                offered.add(item.key)
+                items.append(item)
+                if len(items) >= ITEMS_AN_OFFER:
+                    offer(self.db, items, utc_now())
+                    items = []
         except RefusedError as refused:
             tally.add("refused")
             with write_tx(self.db):
                 self._event("validation", source.id, f"abgelehnt: {refused.message}")
-        except Exception as error:  # noqa: BLE001 - a source fails alone
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a source fails alone
+            _raise_if_archive_fails(error)
             self._fail(_failure(source.id, "", "discover", error, entry))
+        offer(self.db, items, utc_now())
         self._archive([], self.store.sync())
         tally.add("seen", len(offered))
-        tally.add("unchanged", count_settled(self.db, source.id, offered))
+        known = {key for key in offered if (source.id, key) not in self.recovered}
+        tally.add("unchanged", count_settled(self.db, source.id, known))
 
     def _capture(self, entry: Entry[Fetcher], item: Item, source: Source, context: SourceContext) -> _Attempt:
         captures: list[Capture] = []
+        self.written.clear()
+        result: object = None
         try:
             for result in entry.obj.capture(item, source, context):
                 match result:
-                    case Capture():
+                    case Capture(record_id=record_id) if record_id in self.written:
                         captures.append(result)
+                    case Capture(kind=kind):
+                        raise PluginContractError(
+                            f"capture() gab eine Erfassung zurück, die nicht für ein Item gespeichert wurde ({kind})"
+                        )
                     case Unmodified():
                         self._tally(source.id).add("unchanged")
                     case Gone(reason) if was_captured(self.db, source.id, item.key):
@@ -267,7 +311,10 @@ class _Journey:
                         return _Attempt(item, "refused", source, reason)
                     case _:
                         raise PluginContractError(f"capture() gab {type(result).__name__} zurück")
-        except Exception as error:  # noqa: BLE001 - an item fails alone
+            if result is None:
+                raise PluginContractError("capture() gab nichts zurück")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an item fails alone
+            _raise_if_archive_fails(error)
             failure = _failure(source.id, item.key, "capture", error, entry)
             self._fail(failure)
             return _Attempt(item, "failed", source, failure.reason, tuple(captures))
@@ -306,6 +353,8 @@ class _Journey:
         tally = self._tally(capture.source_id)
         if stored is not None:
             tally.add(stored.change)
+        elif processed.status == "accepted":
+            tally.add("unchanged")
         elif processed.status != "failed":
             tally.add(processed.status)
         for failure in processed.failures:
@@ -326,20 +375,22 @@ class _Journey:
                 record_failure(self.db, self.run_id, failure, utc_now())
         self.workspace.plugins.document_failed(failure)
 
-    def _event(
-        self,
-        kind: Literal["validation", "recovery"],
-        subject: str,
-        detail: str,
-    ) -> None:
+    def _damage(self, subject: str, error: ArchiveError) -> None:
+        with write_tx(self.db):
+            self._event("validation", subject, error.message)
+
+    def _event(self, kind: Literal["validation", "recovery"], subject: str, detail: str) -> None:
         record_event(self.db, kind, at=utc_now(), agent=SOFTWARE, subject=subject, outcome="warning", detail=detail)
 
 
 def commit(db: Database, capture: Capture, source: Source, processed: Processed) -> Stored | None:
     """Write one processed capture: its row and events, and the release if it was accepted. Call inside `write_tx`.
 
-    Everything is dated by the capture, so that a rebuild writes the same rows.
+    Everything is dated by the capture, so that a rebuild writes the same rows. Nothing is written, and None returned,
+    for the answer of a server that said once more what it had said before.
     """
+    if is_repeated(db, capture):
+        return None
     record_capture(db, capture, processed.status, reason=processed.reason)
     at = capture.captured_at
     record_event(db, "capture", at=at, agent=SOFTWARE, subject=capture.record_id)
@@ -355,12 +406,18 @@ def commit(db: Database, capture: Capture, source: Source, processed: Processed)
     return None
 
 
+def _raise_if_archive_fails(error: BaseException) -> None:
+    """A full disk is no fault of an item, and the next one would fare no better; a damaged record is one item's."""
+    if isinstance(error, ArchiveError) and not isinstance(error, FixityError):
+        raise error
+
+
 def _item_of(capture: Capture) -> Item:
     return Item(source_id=capture.source_id, key=capture.key, url=capture.url)
 
 
 def _failure(
-    source_id: str, key: str, stage: Literal["discover", "capture"], error: Exception, entry: Entry[Fetcher]
+    source_id: str, key: str, stage: Literal["discover", "capture"], error: BaseException, entry: Entry[Fetcher]
 ) -> Failure:
     """What went wrong in words. An error nobody raised on purpose is the plugin's fault and names it."""
     if isinstance(error, ArchivePipelineError) and not isinstance(error, PluginContractError):
@@ -369,8 +426,15 @@ def _failure(
     return Failure(source_id=source_id, key=key, stage=stage, reason=reason, plugin=entry.plugin)
 
 
-def batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The values in lists of at most `size`."""
-    remaining = iter(values)
-    while batch := list(islice(remaining, size)):
+def batched(captures: Iterable[StoredCapture]) -> Iterator[list[StoredCapture]]:
+    """Captures in lists that are committed together, bounded in number and in bytes held in memory."""
+    batch: list[StoredCapture] = []
+    size = 0
+    for stored in captures:
+        batch.append(stored)
+        size += len(stored.capture.body)
+        if len(batch) >= ITEMS_A_BATCH or size >= BYTES_A_BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
         yield batch

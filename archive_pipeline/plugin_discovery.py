@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
 import re
 import sys
 import traceback
@@ -46,6 +47,9 @@ BUILTIN = "builtin"
 ENTRY_POINTS = "archive_pipeline"
 RULES = "rules.toml"
 _BESIDES = {"__pycache__", "conftest.py", "fixtures", "tests"}
+MAX_SAID = 500
+"""How many characters of an error's message are kept."""
+
 SITE_PROFILE_ORDER = 100
 """The cleaners' slot for site profiles."""
 
@@ -69,8 +73,17 @@ def attempt(action: Callable[[], T]) -> T:
         raise
     except ArchivePipelineError as error:
         raise PluginLoadError(error.message, hint=error.hint) from error
-    except (Exception, SystemExit) as error:  # somebody else's code may raise anything
-        raise PluginLoadError(f"{type(error).__name__}: {error}{_place(error)}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # somebody else's code may raise anything, pytest's Skipped for instance
+        raise PluginLoadError(f"{type(error).__name__}: {_said(error)}{_place(error)}") from error
+
+
+def _said(error: BaseException) -> str:
+    """The error's message, as long and as plain as a list of plugins can show it."""
+    message = str(traceback.TracebackException(type(error), error, None))  # str(error) is somebody else's code too
+    plain = "".join(char if char.isprintable() else " " for char in message[:MAX_SAID])
+    return plain if len(message) <= MAX_SAID else f"{plain}…"
 
 
 def _place(error: BaseException) -> str:
@@ -109,11 +122,30 @@ def from_folder(folder: Path | None) -> Iterator[Candidate]:
     """Drop-in plugins, by name. Names that begin with `.`, `_` or `test_` and `conftest.py` are none."""
     if folder is None or not folder.is_dir():
         return
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        yield _unreadable(folder, error)
+        return
+    for path in paths:
         if path.name.startswith((".", "_", "test_")) or path.name == "conftest.py":
             continue
-        if candidate := _drop_in(path.resolve()):
+        try:
+            candidate = _drop_in(Path(os.path.realpath(path)))
+        except OSError as error:
+            candidate = _unreadable(path, error)
+        if candidate:
             yield candidate
+
+
+def _unreadable(path: Path, error: OSError) -> Candidate:
+    """What may be a plugin, or a folder of them, and can't be looked at: loading it says why."""
+    reason = f"{path} ist nicht lesbar: {error.strerror}"
+
+    def load() -> object:
+        raise PluginLoadError(reason, hint="Zugriffsrechte prüfen")
+
+    return Candidate(name=path.stem, origin="folder", path=None, version=None, load=load)
 
 
 def from_path(path: Path) -> Candidate:
@@ -138,9 +170,15 @@ def digest(path: Path) -> str:
     for file in files:
         parts = file.relative_to(folder).parts
         if not any(part in _BESIDES or part.startswith((".", "test_")) for part in parts) and file.suffix != ".md":
-            content = hashlib.sha256(file.read_bytes()).hexdigest()
-            total.update(f"{'/'.join(parts)}\0{content}\n".encode())
+            total.update(f"{'/'.join(parts)}\0{_content_hash(file)}\n".encode("utf-8", "surrogateescape"))
     return total.hexdigest()
+
+
+def _content_hash(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return "unreadable"
 
 
 def _drop_in(path: Path) -> Candidate | None:

@@ -322,7 +322,10 @@ class _Loader:
         scratch: Registry[Any] = Registry(collected.kind, plugin)
         arguments: dict[str, object] = {"registry": scratch}
         if hook == "register_classifiers":
-            arguments["vocabularies"] = registries.vocabularies
+            # a copy, so that a plugin can't take away or add what others brought
+            shown: Registry[Vocabulary] = Registry(registries.vocabularies.kind)
+            shown.merge(registries.vocabularies)
+            arguments["vocabularies"] = shown
         attempt(partial(_caller(self._hooks, hook, plugin), **arguments))
         for entry in scratch:
             attempt(partial(check_object, hook, entry))

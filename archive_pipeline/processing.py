@@ -7,19 +7,26 @@ or a classifier fails alone, and the failure names the plugin.
 from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from archive_pipeline.clean.page import CapturePage
 from archive_pipeline.errors import ArchivePipelineError, PluginContractError, Quarantine, Skip
-from archive_pipeline.model import Article, Capture, Failure, Finding, Person, Processed, Quote, Source, Tag
+from archive_pipeline.model import Article, Capture, Failure, Finding, Item, Person, Processed, Quote, Source, Tag
 from archive_pipeline.plugin_manager import PluginManager
 from archive_pipeline.protocols import Classifier, Cleaner
 from archive_pipeline.registry import Entry
 
-__all__ = ["process"]
+__all__ = ["check_item", "process"]
 
 GATE = "gate"
 """The name of the cleaner that a source with `gate = false` goes without."""
+
+ARTICLE = TypeAdapter(Article)
+ITEM = TypeAdapter(Item)
+FINDINGS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Tag, Person, Quote)}
 
 Stage = Literal["clean", "classify"]
 FindingT = TypeVar("FindingT", Tag, Person, Quote)
@@ -51,13 +58,13 @@ def _timed_clean(
     assert result.article is not None
     try:
         article = step.obj.clean(result.article, page, source)
-        if not isinstance(article, Article):
-            raise PluginContractError(f"clean() gab {type(article).__name__} zurück, nicht Article")
+        if article is not result.article:
+            _check_article(article)
     except Skip as skip:
         return replace(result, status="skipped", reason=skip.reason)
     except Quarantine as quarantine:
         return replace(result, status="quarantined", reason=result.reason or quarantine.reason)
-    except Exception as error:  # noqa: BLE001 - a document fails alone
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a document fails alone
         failure = _failure(page.capture, "clean", error, step)
         return replace(result, status="failed", reason=failure.reason, failures=(failure,))
     finally:
@@ -71,10 +78,10 @@ def _timed_classify(
     started = perf_counter()
     assert result.article is not None
     try:
-        findings = entry.obj.classify(result.article, source)
+        findings = tuple(entry.obj.classify(result.article, source))
         for finding in findings:
             _check(finding, result.article)
-    except Exception as error:  # noqa: BLE001 - a document loses one classifier's findings, not more
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a document loses one classifier's findings, not more
         return replace(result, failures=(*result.failures, _failure(capture, "classify", error, entry)))
     finally:
         timings[entry.name] = (perf_counter() - started) * 1000
@@ -90,25 +97,63 @@ def _of(kind: type[FindingT], findings: Sequence[object]) -> list[FindingT]:
     return [finding for finding in findings if isinstance(finding, kind)]
 
 
+def _check_article(article: object) -> None:
+    if not isinstance(article, Article):
+        raise PluginContractError(f"clean() gab {type(article).__name__} zurück, nicht Article")
+    _check_fields(ARTICLE, article, "clean()")
+
+
+def check_item(item: object, source: Source) -> None:
+    """Make sure that what a fetcher offers is an item of its own source, with values that can be stored. Raises
+    PluginContractError."""
+    if not isinstance(item, Item):
+        raise PluginContractError(f"discover() gab {type(item).__name__} zurück, nicht Item")
+    _check_fields(ITEM, item, "discover()")
+    if item.source_id != source.id or not item.key:
+        raise PluginContractError(
+            f"discover() gab ein Item von {item.source_id!r} mit dem Schlüssel {item.key!r} zurück"
+        )
+
+
+def _check_fields(kind: TypeAdapter[Any], value: object, call: str) -> None:
+    """Make sure that every field has its type and can be written: the archive takes all of a batch or nothing.
+
+    Raises PluginContractError naming the plugin's `call`, the class and the field.
+    """
+    try:
+        kind.validate_json(kind.dump_json(value, warnings="error"))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        why = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+    except PydanticSerializationError as error:
+        why = " ".join(str(error).split())
+    else:
+        return
+    raise PluginContractError(f"{call} gab einen ungültigen Wert ({type(value).__name__}) zurück: {why}")
+
+
 def _check(finding: Finding, article: Article) -> None:
     """Every span slices back to its text; a tag without evidence is no tag."""
+    if type(finding) not in FINDINGS:
+        raise PluginContractError(f"classify() gab {type(finding).__name__} zurück")
+    _check_fields(FINDINGS[type(finding)], finding, "classify()")
     if isinstance(finding, Tag):
+        name = f"{finding.axis}={finding.value}"
         if not finding.evidence:
-            raise PluginContractError(f"Tag {finding.axis}={finding.value} ohne Beleg")
+            raise PluginContractError(f"Tag {name} ohne Beleg")
+        if not 0 <= finding.score <= 1:
+            raise PluginContractError(f"Tag {name}: score {finding.score} liegt nicht zwischen 0 und 1")
         for span in finding.evidence:
             field = article.title or "" if span.field == "title" else article.text
-            if field[span.start : span.end] != span.text or not span.text:
-                raise PluginContractError(
-                    f"Beleg von {finding.axis}={finding.value} stimmt nicht: {span.text!r} steht nicht an {span.start}"
-                )
-    elif isinstance(finding, Person | Quote):
-        if not 0 <= finding.start < finding.end <= len(article.text):
-            raise PluginContractError(f"Spanne {finding.start}–{finding.end} liegt außerhalb des Textes")
-    else:
-        raise PluginContractError(f"classify() gab {type(finding).__name__} zurück")
+            if not 0 <= span.start < span.end or field[span.start : span.end] != span.text:
+                raise PluginContractError(f"Beleg von {name} stimmt nicht: {span.text!r} steht nicht an {span.start}")
+    elif not 0 <= finding.start < finding.end <= len(article.text):
+        raise PluginContractError(f"Spanne {finding.start}–{finding.end} liegt außerhalb des Textes")
 
 
-def _failure(capture: Capture, stage: Stage, error: Exception, entry: Entry[Cleaner] | Entry[Classifier]) -> Failure:
+def _failure(
+    capture: Capture, stage: Stage, error: BaseException, entry: Entry[Cleaner] | Entry[Classifier]
+) -> Failure:
     reason = error.message if isinstance(error, ArchivePipelineError) else f"{type(error).__name__}: {error}"
     expected = isinstance(error, ArchivePipelineError) and not isinstance(error, PluginContractError)
     return Failure(

@@ -1,5 +1,6 @@
 """The database and the index again, from the WARC files and the decisions alone."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +13,14 @@ from archive_pipeline.archive.decisions import apply_decision, read_decisions
 from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.frontier import restore
 from archive_pipeline.archive.lock import writer_lock
-from archive_pipeline.archive.runs import record_source
-from archive_pipeline.errors import FixityError
+from archive_pipeline.archive.runs import adopt_journal, record_source
+from archive_pipeline.errors import ArchiveError, FixityError
 from archive_pipeline.pipeline import batched, commit
 from archive_pipeline.warc import StoredCapture
 from archive_pipeline.workers import Workers
 from archive_pipeline.workspace import SOFTWARE, Workspace, utc_now
 
 __all__ = ["Rebuilt", "rebuild"]
-
-BATCH = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +39,22 @@ def rebuild(
     """Build archive.db beside the old one from WARC and decisions.jsonl, put it in its place, then the index.
 
     Under the same software and vocabularies the releases, versions, derivations and tags are the same. Records that
-    are damaged are reported and left out; everything else is rebuilt. Raises LockedError, ArchiveError.
+    are damaged are reported and left out; everything else is rebuilt. The journal of runs is taken over from the old
+    database where it can be read. Raises LockedError, ArchiveError; the old database and index are then as before.
     """
     with writer_lock(workspace.data, "rebuild", utc_now()):
         fresh = workspace.database_file.with_suffix(".db.new")
         _remove(fresh)
-        result = _fill(workspace, fresh, workers, progress)
+        try:
+            result = _fill(workspace, fresh, workers, progress)
+        except BaseException:
+            _remove(fresh)
+            raise
+        # the old index fits no new database: killed from here on, the next command finds none and builds it
+        workspace.remove_index()
         _remove(workspace.database_file)
         fresh.rename(workspace.database_file)
-        db = open_database(workspace.database_file, prepare=workspace.plugins.prepare_connection)
-        try:
-            workspace.rebuild_index(db)
-        finally:
-            db.close()
+        workspace.install_index()
     return result
 
 
@@ -64,7 +66,7 @@ def _fill(workspace: Workspace, path: Path, workers: int, progress: Callable[[in
     db = open_database(path, create=True, prepare=workspace.plugins.prepare_connection)
     try:
         with workspace.workers(workers) as pool:
-            for batch in batched(store.captures(damaged=damaged.append), BATCH):
+            for batch in batched(store.captures(damaged=damaged.append)):
                 _take_up(db, batch, pool)
                 captures += len(batch)
                 progress(captures)
@@ -82,7 +84,10 @@ def _fill(workspace: Workspace, path: Path, workers: int, progress: Callable[[in
                     outcome="failure",
                     detail=error.message,
                 )
+        _adopt_journal(workspace, db)
         releases = next(db.query("SELECT count(*) AS n FROM release"))["n"]
+        workspace.build_index(db)
+        _complete(db)
     finally:
         db.close()
     return Rebuilt(
@@ -91,6 +96,29 @@ def _fill(workspace: Workspace, path: Path, workers: int, progress: Callable[[in
         decisions=len(decisions),
         damaged=tuple(error.message for error in damaged),
     )
+
+
+def _adopt_journal(workspace: Workspace, db: Database) -> None:
+    try:
+        with workspace.reading() as old, write_tx(db):
+            adopt_journal(db, old)
+    except (ArchiveError, sqlite3.DatabaseError):
+        return  # the old database is gone or damaged: that is what a rebuild is for
+
+
+def _complete(db: Database) -> None:
+    """Everything is in the one file that gets the database's name, nothing in a log beside it."""
+    try:
+        busy = next(db.query("PRAGMA wal_checkpoint(TRUNCATE)"))["busy"]
+    except sqlite3.OperationalError as error:
+        busy, why = 1, str(error)
+    else:
+        why = "ein anderes Programm hat sie geöffnet"
+    if busy:
+        raise ArchiveError(
+            f"Die neue Datenbank lässt sich nicht abschließen: {why}",
+            hint="freien Platz prüfen: archive-pipeline doctor; dann rebuild wiederholen",
+        )
 
 
 def _take_up(db: Database, batch: Sequence[StoredCapture], pool: Workers) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from archive_pipeline.errors import ConfigError, PluginConflictError
+from archive_pipeline.errors import ConfigError, PluginConflictError, PluginContractError
 
 __all__ = ["DEFAULT_ORDER", "Entry", "Registry"]
 
@@ -37,7 +37,12 @@ class Registry(Generic[T]):
         self._entries: dict[str, Entry[T]] = {}
 
     def add(self, name: str, obj: T, *, order: int = DEFAULT_ORDER) -> None:
-        """Register `obj` under `name`; a name that is taken raises PluginConflictError naming both plugins."""
+        """Register `obj` under `name`; a name that is taken raises PluginConflictError naming both plugins, a name that
+        nobody could write in a configuration file PluginContractError."""
+        if not isinstance(name, str) or not name or not name.isprintable() or name != name.strip():
+            raise PluginContractError(f"{self.kind}: {name!r} ist kein Name: ein Wort aus sichtbaren Zeichen ist nötig")
+        if not isinstance(order, int):
+            raise PluginContractError(f"{self.kind} {name!r}: order muss eine ganze Zahl sein, nicht {order!r}")
         self._put(Entry(name=name, obj=obj, plugin=self.plugin, order=order))
 
     def merge(self, other: "Registry[T]") -> None:

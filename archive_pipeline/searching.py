@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlite_utils import Database
 
 from archive_pipeline.archive.reading import found_label, found_values, load_releases
+from archive_pipeline.indexing import index_document
 from archive_pipeline.model import Axis, Vocabulary
 from archive_pipeline.search.names import VocabularyNames
 from archive_pipeline.search.service import FoundRelease, SearchService
@@ -34,7 +35,7 @@ class _Texts:
             yield FoundRelease(
                 id=release.id,
                 title=article.title or "",
-                text=article.text,
+                text=index_document(release).text,
                 url=release.url,
                 path=release.path,
                 published=article.published,

@@ -60,7 +60,7 @@ class ManifestEntry:
 
 def read_manifest(path: Path, *, gate: bool = True) -> Iterator[ManifestEntry]:
     """The documents of a manifest, in order. A line or file that can't be read becomes an entry with a reason."""
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 yield _entry(path.parent, number, line, gate)
@@ -93,6 +93,8 @@ def _entry(folder: Path, number: int, line: str, gate: bool) -> ManifestEntry:
         capture = capture_file(folder / row.path, url=row.url, media_type=row.media_type)
     except ArchivePipelineError as error:
         return ManifestEntry(id=row.id, source=source, capture=None, reason=error.message)
+    except (OSError, ValueError) as error:  # too long a name, a NUL in it
+        return ManifestEntry(id=row.id, source=source, capture=None, reason=f"kein gültiger Pfad: {error}")
     return ManifestEntry(id=row.id, source=source, capture=capture)
 
 
@@ -107,6 +109,8 @@ def _id_of(line: str) -> str | None:
 
 def capture_file(path: Path, *, url: str | None = None, media_type: str | None = None) -> Capture:
     """A local file as a capture that lies in no WARC file; `.gz` is opened. Raises FetchError, TooLargeError."""
+    if path.is_dir():
+        raise FetchError(f"{path} ist ein Ordner", url=str(path), hint="eine Datei nennen, oder --batch MANIFEST")
     source = Source(id="try", path=str(path.absolute()), options=FolderOptions(include=("*",)))
     for result in FolderFetcher().capture(Item(source_id="try", key=path.name, url=url), source, _Unstored()):
         if isinstance(result, Capture):

@@ -6,13 +6,15 @@ when its plugins are not those of its parent.
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
 
-from archive_pipeline.errors import PluginContractError
+from archive_pipeline.errors import ArchivePipelineError, PluginContractError
 from archive_pipeline.model import Capture, Failure, Processed, Source
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
 from archive_pipeline.processing import process
@@ -24,6 +26,8 @@ Job = tuple[Capture, Source]
 
 CHUNK = 16
 """Documents a task: passing them costs below 1 % of cleaning them."""
+
+OTHER_PLUGINS = "Im Arbeitsprozess sind andere Plugins geladen als im Hauptprozess: sie haben sich im Lauf geändert"
 
 
 class Workers:
@@ -44,7 +48,8 @@ class Workers:
 
     def process(self, jobs: Iterable[Job]) -> Iterator[Processed]:
         """The outcome of each job, in the order of the jobs. A worker that dies takes nothing with it but the
-        document it died of, which is reported as failed."""
+        document it died of, which is reported as failed. Raises PluginContractError when the workers have other
+        plugins than this process, ArchivePipelineError when they can't be started at all."""
         if self._count == 1:
             for capture, source in jobs:
                 yield process(capture, source, self._plugins)
@@ -59,29 +64,41 @@ class Workers:
             yield from self._collect(*waiting.pop(0))
 
     def _submit(self, chunk: list[Job]) -> Future[list[Processed]] | None:
+        pool = self._running()
+        # workers inherit what is blocked here: Ctrl-C is for this process alone, which then ends them
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return self._running().submit(_process_chunk, chunk)
+            return pool.submit(_process_chunk, chunk)
         except BrokenProcessPool:
             self._drop()
             return None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _collect(self, chunk: list[Job], future: Future[list[Processed]] | None) -> list[Processed]:
-        try:
-            if future is not None:
-                return future.result()
-        except BrokenProcessPool:
-            self._drop()
-        return [self._alone(job) for job in chunk]
+        done = self._result(future)
+        return [self._alone(job) for job in chunk] if done is None else done
 
     def _alone(self, job: Job) -> Processed:
+        done = self._result(self._submit([job]))
+        if done is not None:
+            return done[0]
+        if self._result(self._submit([])) is None:
+            raise ArchivePipelineError(
+                "Die Arbeitsprozesse sterben beim Start", hint="mit --workers 1 wiederholen; freien Speicher prüfen"
+            )
+        capture = job[0]
+        reason = "der Arbeitsprozess starb an diesem Dokument (Speicher oder Zeit erschöpft)"
+        failure = Failure(source_id=capture.source_id, key=capture.key, stage="clean", reason=reason)
+        return Processed(status="failed", reason=reason, failures=(failure,))
+
+    def _result(self, future: Future[list[Processed]] | None) -> list[Processed] | None:
+        """What the workers made of a chunk, None if one died."""
         try:
-            return self._running().submit(_process_chunk, [job]).result()[0]
+            return None if future is None else future.result()
         except BrokenProcessPool:
             self._drop()
-            capture = job[0]
-            reason = "der Arbeitsprozess starb an diesem Dokument (Speicher oder Zeit erschöpft)"
-            failure = Failure(source_id=capture.source_id, key=capture.key, stage="clean", reason=reason)
-            return Processed(status="failed", reason=reason, failures=(failure,))
+            return None
 
     def _running(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -99,18 +116,31 @@ class Workers:
             self._pool = None
 
 
-_registry: list[PluginManager] = []
+_started: list[PluginManager | ArchivePipelineError] = []
+"""In a worker: its plugins, or why it refuses to work. An initializer that raised would look like a dead worker."""
 
 
 def _start_worker(folder: Path | None, fingerprint: str) -> None:
-    plugins = load_plugins(folder, os.environ)
-    if plugins.fingerprint() != fingerprint:
-        raise PluginContractError(
-            "Im Arbeitsprozess sind andere Plugins geladen als im Hauptprozess",
-            hint="Plugins während eines Laufs nicht ändern; den Lauf wiederholen",
-        )
-    _registry.append(plugins)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        plugins = load_plugins(folder, os.environ)
+    except ArchivePipelineError as error:
+        _started.append(error)
+        return
+    same = plugins.fingerprint() == fingerprint
+    _started.append(plugins if same else PluginContractError(OTHER_PLUGINS, hint="den Lauf wiederholen"))
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever: the others hold the queue open."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _process_chunk(chunk: list[Job]) -> list[Processed]:
-    return [process(capture, source, _registry[0]) for capture, source in chunk]
+    plugins = _started[0]
+    if isinstance(plugins, ArchivePipelineError):
+        raise plugins
+    return [process(capture, source, plugins) for capture, source in chunk]

@@ -79,8 +79,10 @@ class Workspace:
 
     @contextmanager
     def reading(self) -> Iterator[Database]:
-        """The database for reading. Raises NoArchiveError when nothing was archived yet."""
+        """The database for reading, in one state from the first look to the last, whoever writes meanwhile. Raises
+        NoArchiveError when nothing was archived yet."""
         with _closing(self._open(create=False)) as db:
+            db.execute("BEGIN")
             yield db
 
     def workers(self, count: int) -> Workers:
@@ -121,17 +123,40 @@ class Workspace:
         return self.rebuild_index(db)
 
     def rebuild_index(self, db: Database) -> int:
-        """Build the index beside the old one, then put it in its place."""
-        fresh = self.index_folder.with_name(self.index_folder.name + ".new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        index = self.plugins.index_engines[self.config.archive.engine].create(fresh)
-        try:
-            done = catch_up(db, index)
-        finally:
-            index.close()
-        shutil.rmtree(self.index_folder, ignore_errors=True)
-        fresh.rename(self.index_folder)
+        """Build the index beside the old one, then put it in its place. Returns how many releases were put in."""
+        done = self.build_index(db)
+        self.remove_index()
+        self.install_index()
         return done
+
+    def build_index(self, db: Database) -> int:
+        """Build a new index beside the old one; when that fails nothing of it stays."""
+        fresh = self._beside(".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        try:
+            index = self.plugins.index_engines[self.config.archive.engine].create(fresh)
+            try:
+                return catch_up(db, index)
+            finally:
+                index.close()
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+
+    def remove_index(self) -> None:
+        """Take the index away in one step: half an index must never pass for a whole one."""
+        old = self._beside(".old")
+        shutil.rmtree(old, ignore_errors=True)
+        if self.index_folder.exists():
+            self.index_folder.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def install_index(self) -> None:
+        """Put what `build_index` built in the place of the index that was removed."""
+        self._beside(".new").rename(self.index_folder)
+
+    def _beside(self, suffix: str) -> Path:
+        return self.index_folder.with_name(self.index_folder.name + suffix)
 
     def refresh_index(self) -> str | None:
         """Before a search: catch up when the index is behind and nobody is writing. Returns a note for the person

@@ -29,6 +29,34 @@ DROPPED_SURFACES = {
     "Wählervereinigung",
 }
 
+# Case forms and names in use that the reference tables lack.
+ADDED_SURFACES = {
+    "fw": "Freien Wählern|Freier Wähler|FREIEN WÄHLER",
+    "thw": "Technische Hilfswerk|Technischen Hilfswerk|Technischen Hilfswerks|Technischen Hilfswerkes",
+    "weisserring": "Weißen Ring|Weißen Rings|Weißen Ringes|Weisser Ring",
+    "khs": "Kreishandwerkerschaften",
+    "ksb": "Kreissportbunds",
+    "caritas": "Caritasverbands",
+    "bauernverband": "Bauernverbandes|Bauernverbands|Kreisbauernverbandes",
+    "diakonie": "Diakonische Werk|Diakonisches Werks",
+    "jobcenter": "Job-Centers",
+    "auslaenderbehoerde": "Ausländerbehörden",
+    "kreisverwaltung": "Landratsamts|Landratsamtes|Kreishauses",
+}
+CORRECTED_LABELS = {"weisserring": "Weißer Ring"}
+ADDED_ORGANISATIONS: tuple[Row, ...] = (
+    {"organisation": "bundeswehr", "label": "Bundeswehr", "type": "agency", "variants": "Bundeswehr"},
+    {
+        "organisation": "reservistenverband",
+        "label": "Reservistenverband",
+        "type": "association",
+        "variants": "Reservistenverband|Reservistenverbandes|Verband der Reservisten der Deutschen Bundeswehr",
+    },
+)
+
+# Types that need their Land or place: the name is built from its parts.
+DROPPED_ORGANISATION_SURFACES = {"Landkreistag", "Städtetag"}
+
 # Ordinary words found in capitals on German pages: a cue of their own is needed (high), or a preposition (medium).
 RAISED_TO_HIGH = """
 Norden Buch Kuchen Brand Linden Sand Mengen Salz Dingen Auen Nagel Platten Brücken Hecken Speicher Spalt Hammer Bogen
@@ -91,6 +119,7 @@ def parties(rows: Iterable[Row]) -> list[Row]:
     kept = []
     for row in rows:
         variants = [variant for variant in row["variants"].split("|") if variant not in DROPPED_SURFACES]
+        variants += filter(None, ADDED_SURFACES.get(row["party"], "").split("|"))
         kept.append({**row, "variants": "|".join(variants)})
     return kept
 
@@ -107,7 +136,23 @@ def organisations(rows: Iterable[Row]) -> list[Row]:
     curated = {
         name for row in rows if row["type"] != "federal_body" for name in (row["label"], *row["variants"].split("|"))
     }
-    return [row for row in rows if row["type"] != "federal_body" or row["label"] not in curated]
+    rows = [row for row in rows if row["type"] != "federal_body" or row["label"] not in curated]
+    blank = dict.fromkeys(COLUMNS["organisation"], "")
+    return [with_forms(row) for row in rows] + [blank | row for row in ADDED_ORGANISATIONS]
+
+
+def with_forms(row: Row) -> Row:
+    """A body with its case forms: "des Kreises Soest", "des Wetteraukreises"."""
+    names = [name for name in row["variants"].split("|") if name and name not in DROPPED_ORGANISATION_SURFACES]
+    names += filter(None, ADDED_SURFACES.get(row["organisation"], "").split("|"))
+    label = CORRECTED_LABELS.get(row["organisation"], row["label"])
+    if row["type"] == "district_administration":
+        kind, _, rest = label.partition(" ")
+        if kind in ("Kreis", "Landkreis"):
+            names.append(f"{kind}es {rest}")
+        elif label.endswith("kreis"):
+            names.append(f"{label}es")
+    return {**row, "label": label, "variants": "|".join(dict.fromkeys(names))}
 
 
 def unique(rows: Iterable[Row], columns: tuple[str, ...]) -> list[Row]:

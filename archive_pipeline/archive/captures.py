@@ -12,6 +12,7 @@ __all__ = [
     "CaptureRow",
     "CaptureState",
     "capture_rows",
+    "is_repeated",
     "known_lengths",
     "latest_capture",
     "record_capture",
@@ -81,8 +82,21 @@ def record_capture(
 
 def latest_capture(db: Database, source_id: str, target: str) -> CaptureRow | None:
     """A source's newest complete capture of an address (status 200) or file, or None."""
-    where = "source_id = ? AND target = ? AND (status IS NULL OR status = 200) ORDER BY captured_at DESC, rowid DESC LIMIT 1"
+    where = "source_id = ? AND target = ? AND (status IS NULL OR status = 200)"
+    where += " ORDER BY captured_at DESC, rowid DESC LIMIT 1"
     return next(capture_rows(db, where, [source_id, target]), None)
+
+
+def is_repeated(db: Database, capture: Capture) -> bool:
+    """Whether a server said with this capture once more what the latest capture holds: a running pipeline got
+    `Unmodified` for it, and it stands in the WARC files alone."""
+    known = None if capture.status is None else latest_capture(db, capture.source_id, capture.target)
+    return (
+        known is not None
+        and known.record_id != capture.record_id
+        and known.kind == "document"
+        and known.sha256 == capture.sha256
+    )
 
 
 def capture_rows(db: Database, where: str, parameters: list[str | int]) -> Iterator[CaptureRow]:

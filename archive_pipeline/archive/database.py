@@ -1,6 +1,7 @@
 """Opening archive.db, and the one way to write to it."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ __all__ = ["open_database", "write_tx"]
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one before SQLite gives up."""
 
+SWAP_LOOKS, SWAP_SECONDS = 4, 0.05
+"""How often, and after which pause, a missing database is looked for again: a rebuild swaps files in a millisecond."""
+
 
 def open_database(
     path: Path,
@@ -27,26 +31,39 @@ def open_database(
     Raises NoArchiveError when it doesn't exist and `create` is False, MigrationNeededError when a newer version
     wrote it, ArchiveError when it is no database.
     """
-    if not create and not path.is_file():
+    if not create and not _is_there(path):
         raise NoArchiveError(
             f"Hier liegt noch kein Archiv: {path.name} fehlt in {path.parent}",
             hint="archive-pipeline run legt es an; archive-pipeline rebuild baut es aus den WARC-Dateien wieder auf",
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # without `create` never make an empty file: a rebuild may be swapping the old one for the new one right now
+        mode = "rwc" if create else "rw"
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", timeout=BUSY_SECONDS, uri=True)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
         if prepare is not None:
             prepare(connection)
         db = Database(connection, execute_plugins=False)
         _migrate(db)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise _unusable(path.name, error) from error
     except sqlite3.DatabaseError as error:
         raise ArchiveError(
             f"{path.name} lässt sich nicht öffnen: {error}",
             hint="archive-pipeline doctor prüft; rebuild baut die Datei aus den WARC-Dateien neu auf",
         ) from error
     return db
+
+
+def _is_there(path: Path) -> bool:
+    """Whether the file exists; between two looks a rebuild may be putting the new one in its place."""
+    for _ in range(SWAP_LOOKS):
+        if path.is_file():
+            return True
+        time.sleep(SWAP_SECONDS)
+    return False
 
 
 def _migrate(db: Database) -> None:
@@ -66,13 +83,22 @@ def _migrate(db: Database) -> None:
 @contextmanager
 def write_tx(db: Database) -> Iterator[Database]:
     """One write transaction. It begins IMMEDIATE, so that two writers wait for each other instead of failing
-    (a deferred transaction that reads first fails at once, whatever the busy time-out)."""
-    db.execute("BEGIN IMMEDIATE")
+    (a deferred transaction that reads first fails at once, whatever the busy time-out). Raises ArchiveError when the
+    disk is full, read-only or failing; nothing is written then."""
     try:
+        db.execute("BEGIN IMMEDIATE")
         yield db
-    except BaseException:
+        db.conn.commit()
+    except BaseException as error:
         if db.conn.in_transaction:
             db.conn.rollback()
+        if isinstance(error, sqlite3.OperationalError):
+            raise _unusable("archive.db", error) from error
         raise
-    else:
-        db.conn.commit()
+
+
+def _unusable(name: str, error: Exception) -> ArchiveError:
+    return ArchiveError(
+        f"{name} lässt sich nicht öffnen oder schreiben: {error}",
+        hint="freien Platz und Rechte prüfen: archive-pipeline doctor; dann denselben Befehl wiederholen",
+    )

@@ -14,11 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from sqlite_utils import Database
 
+from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.releases import note_change
 from archive_pipeline.errors import ArchiveError
 from archive_pipeline.model import Axis, Role
 
-__all__ = ["TagDecision", "append_decision", "apply_decision", "read_decisions"]
+__all__ = ["TagDecision", "append_decision", "apply_decision", "apply_new_decisions", "read_decisions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,19 @@ def read_decisions(path: Path) -> Iterator[TagDecision]:
                 f"{path.name}:{number} ist keine lesbare Entscheidung: {error.errors()[0]['msg']}",
                 hint="Zeile prüfen; sie ist eine der beiden Wahrheiten des Archivs und wird nicht übergangen",
             ) from error
+
+
+def apply_new_decisions(db: Database, path: Path) -> int:
+    """Apply the decisions of the file that the database doesn't have: a process was killed between the two. Returns
+    how many. Raises ArchiveError at an unreadable line, when those before it are applied."""
+    known = {row["id"] for row in db.query("SELECT id FROM tag_decision")}
+    applied = 0
+    for decision in read_decisions(path):
+        if decision.id not in known:
+            with write_tx(db):
+                apply_decision(db, decision)
+            applied += 1
+    return applied
 
 
 def apply_decision(db: Database, decision: TagDecision) -> None:

@@ -48,10 +48,11 @@ def offer(db: Database, items: Sequence[Item], now: datetime) -> None:
 
 
 def pending_items(db: Database, source_id: str, limit: int | None = None) -> list[Item]:
-    """What is still to be captured from a source, first offered first."""
+    """What is still to be captured from a source, first offered first; what failed before comes after the rest, so
+    that a limit never keeps trying the same."""
     rows = db.query(
         """SELECT source_id, key, url, title, published, media_type, fingerprint FROM item
-           WHERE source_id = ? AND state = 'pending' ORDER BY first_seen_at, rowid LIMIT ?""",
+           WHERE source_id = ? AND state = 'pending' ORDER BY reason IS NOT NULL, first_seen_at, rowid LIMIT ?""",
         [source_id, -1 if limit is None else limit],
     )
     return [Item(**row) for row in rows]

@@ -279,3 +279,10 @@ def spine(db: Database) -> None:
     for statement in TABLES.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+@MIGRATIONS(name="0002_indexes")
+def indexes(db: Database) -> None:
+    """What the index follows, and the runs of a source."""
+    db.execute("CREATE INDEX release_seq ON release(seq)")
+    db.execute("CREATE INDEX run_source_source ON run_source(source_id)")

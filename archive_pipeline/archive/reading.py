@@ -28,8 +28,8 @@ EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 
 
 def last_seq(db: Database) -> int:
-    """The newest change number, 0 for an empty archive."""
-    return int(next(db.query("SELECT coalesce(max(seq), 0) AS seq FROM outbox"))["seq"])
+    """The newest change number of any release, 0 for an empty archive."""
+    return int(next(db.query("SELECT coalesce(max(seq), 0) AS seq FROM release"))["seq"])
 
 
 def changes_since(db: Database, seq: int, limit: int) -> list[tuple[int, str]]:
@@ -41,20 +41,26 @@ def changes_since(db: Database, seq: int, limit: int) -> list[tuple[int, str]]:
 
 
 def find_release(db: Database, text: str) -> str:
-    """The id of the release a person means: an id, the beginning of one, `d/ID`, or an address.
+    """The id of the release a person means: an id, the beginning of one, `d/ID` or `d/ID@VERSION`, or an address.
 
     Raises UnknownReleaseError when there is none, or more than one.
     """
-    wanted = text.removeprefix("/").removeprefix("d/")
+    wanted, _, version = text.removeprefix("/").removeprefix("d/").partition("@")
     rows = list(
         db.query(
-            """SELECT id FROM release
+            """SELECT id, version_id || '.' || derivation AS current FROM release
                WHERE id = ? OR url = ? OR (length(?) >= 4 AND substr(id, 1, length(?)) = ?) LIMIT 3""",
             [wanted, text, wanted, wanted, wanted],
         )
     )
     if len(rows) == 1:
-        return str(rows[0]["id"])
+        release_id, current = rows[0]["id"], rows[0]["current"]
+        if version and wanted and release_id.startswith(wanted) and not current.startswith(version):
+            raise UnknownReleaseError(
+                f"{text!r} ist nicht die aktuelle Fassung",
+                hint=f"die aktuelle zeigt: archive-pipeline show d/{release_id}",
+            )
+        return str(release_id)
     if rows:
         raise UnknownReleaseError(f"{text!r} ist nicht eindeutig", hint="mehr Zeichen der Kennung angeben")
     raise UnknownReleaseError(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 
 from sqlite_utils import Database
 
@@ -12,6 +13,7 @@ from archive_pipeline.model import Failure, RunReport, Source, SourceReport
 __all__ = [
     "RunRow",
     "SourceStatus",
+    "adopt_journal",
     "begin_run",
     "failures",
     "finish_run",
@@ -34,13 +36,14 @@ def begin_run(db: Database, run_id: str, command: str, sources: Sequence[Source]
 
 
 def record_source(db: Database, source: Source, *, import_root: str | None = None) -> None:
-    """Note a source's settings as they are now. Call inside `write_tx`."""
+    """Note a source's settings as they are now. An absolute path is left out, as in the WARC files: it names a
+    machine. Call inside `write_tx`."""
     row = {
         "id": source.id,
         "title": source.title,
         "fetcher": source.fetcher,
         "url": source.url,
-        "path": source.path,
+        "path": None if source.path is None or PurePath(source.path).is_absolute() else source.path,
         "district": source.district,
         "party": source.party,
         "organisation": source.organisation,
@@ -58,9 +61,10 @@ def record_source(db: Database, source: Source, *, import_root: str | None = Non
 
 
 def import_root(db: Database, source_id: str) -> str | None:
-    """The folder that files of this source were imported from on this machine, or None."""
+    """The folder that files of this source were imported from on this machine; empty when the archive has the source
+    but not the folder (rebuilt without the old database), None when it has neither."""
     row = next(db.query("SELECT import_root FROM source WHERE id = ?", [source_id]), None)
-    return None if row is None else row["import_root"]
+    return None if row is None else row["import_root"] or ""
 
 
 def record_failure(db: Database, run_id: str, failure: Failure, now: datetime) -> None:
@@ -89,9 +93,19 @@ def _record_counts(db: Database, run_id: str, report: SourceReport) -> None:
     )
 
 
+def adopt_journal(db: Database, old: Database) -> None:
+    """Take over what stands in no WARC file and only helps on this machine: the journal of runs, and the folders
+    that were imported. Call inside `write_tx`."""
+    for table in ("run", "run_source", "failure"):
+        db.table(table).insert_all(old.query(f"SELECT * FROM {table}"))
+    for row in old.query("SELECT id, import_root FROM source WHERE import_root IS NOT NULL"):
+        db.execute("UPDATE source SET import_root = ? WHERE id = ?", [row["import_root"], row["id"]])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus:
-    """What the archive holds of one source and how its last run went."""
+    """What the archive holds of one source and how its last run went. `failed` and `quarantined` are documents that
+    are so now: one that was read later counts no more."""
 
     source_id: str
     title: str
@@ -105,12 +119,18 @@ class SourceStatus:
 
 
 STATUS = """
+WITH newest AS (
+  SELECT c.source_id, c.key, c.state FROM capture c
+  WHERE c.state IN ('failed', 'quarantined') AND NOT EXISTS (
+    SELECT 1 FROM capture later
+    WHERE later.source_id = c.source_id AND later.key = c.key AND later.state <> 'stored' AND later.rowid > c.rowid))
 SELECT s.id AS source_id, s.title,
   (SELECT count(*) FROM release r WHERE r.source_id = s.id) AS releases,
   (SELECT count(*) FROM item i WHERE i.source_id = s.id AND i.state = 'pending') AS pending,
-  (SELECT count(*) FROM item i WHERE i.source_id = s.id AND i.state = 'failed')
-    + (SELECT count(*) FROM capture c WHERE c.source_id = s.id AND c.state = 'failed') AS failed,
-  (SELECT count(*) FROM capture c WHERE c.source_id = s.id AND c.state = 'quarantined') AS quarantined,
+  (SELECT count(*) FROM (
+     SELECT i.key FROM item i WHERE i.source_id = s.id AND i.state = 'failed'
+     UNION SELECT n.key FROM newest n WHERE n.source_id = s.id AND n.state = 'failed')) AS failed,
+  (SELECT count(*) FROM newest n WHERE n.source_id = s.id AND n.state = 'quarantined') AS quarantined,
   (SELECT max(run.finished_at) FROM run JOIN run_source x ON x.run_id = run.id WHERE x.source_id = s.id)
     AS last_run_at,
   (SELECT max(r.first_captured_at) FROM release r WHERE r.source_id = s.id) AS last_new_at,

@@ -6,12 +6,12 @@ their abbreviation, or come back. All else is mentioned.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from archive_pipeline.classify.calibration import calibrate
 from archive_pipeline.classify.district import leading_district
 from archive_pipeline.classify.names import LexiconSource
-from archive_pipeline.classify.organisation_names import Body, find_bodies, slug
+from archive_pipeline.classify.organisation_names import Body, find_bodies, find_sender, slug
 from archive_pipeline.classify.reading import Reading, read
 from archive_pipeline.model import Article, Axis, Evidence, Finding, Role, Source, Tag
 
@@ -102,20 +102,47 @@ def _last_word(label: str) -> str:
     return label.rsplit(" ", 1)[-1]
 
 
+_OF_A_DISTRICT = frozenset({"kreistag", "kreisverwaltung", "auslaenderbehoerde"})
+"""Every district has one: without a place they are no body of their own."""
+
+_DISTRICT_BRANCH = re.compile(r"^\S+(?:-| )(?:Kreistagsfraktion|Kreisverband)$")
+
+
+def _with_district(reading: Reading, body: Body) -> Body:
+    """A body that is named by its type alone, with the release's district for its place."""
+    key = leading_district(reading)
+    district = reading.lexicon.gazetteer.districts.get(key or "")
+    if district is None:
+        return body
+    if body.key == "kreisverwaltung" and not district.is_city:
+        entry = reading.lexicon.organisations.get(f"kreis-{key}")
+        return replace(body, key=entry.value, label=entry.label, base="kreisverwaltung") if entry else body
+    if body.key in _OF_A_DISTRICT and not (district.is_city and body.key == "kreistag"):
+        short = district.name if body.key == "kreistag" else district.label
+        label = f"{body.label} {short}"
+        return replace(body, key=slug(label), label=label, specific=True)
+    if _DISTRICT_BRANCH.match(body.label) and not district.is_city:
+        label = f"{body.label} {district.name}"
+        return replace(body, key=slug(label), label=label)
+    return body
+
+
 def _collect(reading: Reading) -> dict[str, _Candidate]:
-    bodies = find_bodies(reading)
+    bodies = tuple(_with_district(reading, body) for body in find_bodies(reading))
     merged = _specific_keys(bodies)
     labels = {body.key: body.label for body in bodies}
     specific_of: dict[str, set[str]] = {}
+    district = leading_district(reading)
     for body in bodies:
         if body.specific:
             specific_of.setdefault(body.base, set()).add(merged[body.key])
-    district = leading_district(reading)
     candidates: dict[str, _Candidate] = {}
     acronyms: dict[str, str] = {}
     for body in bodies:
         key = merged[body.key] if body.specific else _place_bound(reading, body, specific_of.get(body.base), district)
         entry = reading.lexicon.organisations.get(key)
+        if key in _OF_A_DISTRICT:
+            continue
         candidate = candidates.setdefault(
             key, _Candidate(key=key, label=entry.label if entry else labels.get(key, body.label), base=body.base)
         )
@@ -154,12 +181,14 @@ def _place_bound(reading: Reading, body: Body, specific: set[str] | None, distri
 
 
 def _own(reading: Reading, candidates: dict[str, _Candidate]) -> _Candidate | None:
-    """The source's own body, by its slug or its name in the settings, or the one its host is named after."""
-    name = reading.source_organisation or _host_body(reading)
+    """The source's own body, by its slug or its name in the settings, the one its contact block
+    names, or the one its host is named after."""
+    sender = find_sender(reading) if not reading.source_organisation else None
+    name = reading.source_organisation or (sender.key if sender else _host_body(reading))
     if not name:
         return None
     entry = reading.lexicon.organisations.get(name)
-    label = entry.label if entry else name
+    label = entry.label if entry else (sender.label if sender else name)
     key = entry.value if entry else slug(name)
     own = candidates.pop(key, None) or _Candidate(key=key, label=label, base=key)
     own.label = label

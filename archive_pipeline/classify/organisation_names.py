@@ -17,10 +17,12 @@ from archive_pipeline.classify.reading import Passage, Reading
 from archive_pipeline.classify.vocabulary import read_table
 from archive_pipeline.model import Axis
 
-__all__ = ["Body", "find_bodies"]
+__all__ = ["Body", "Sender", "find_bodies", "find_sender"]
 
 _MAX_NAME_TOKENS = 12
 _MAX_LABEL = 120
+_MAX_REST = 5
+"""Words of a sender's own name behind the part that is recognised."""
 
 _ADJECTIVE = re.compile(
     r"^(?:Deutsche|Evangelische|Katholische|Freiwillige|Kommunale|Technische|Allgemeine|Freie|Soziale|Internationale|"
@@ -78,6 +80,14 @@ class Body:
     weight: float
     acronym: str | None = None
     legal_form: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """The body that sends a release, by its contact block or issuer line."""
+
+    key: str
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +178,16 @@ class _Finder:
             i += 1
         yield from self._from_legal_form(taken)
         yield from self._from_expansion(taken)
+        yield from self._administrations(taken)
+
+    def _administrations(self, taken: set[int]) -> Iterator[Body]:
+        """ "Stadt Detmold", "Gemeinde Anröchte": municipalities that are no district of their own."""
+        grid = self.grid
+        for i, token in enumerate(grid.tokens[:-1]):
+            end = self.places.get(i + 1) if token in _ADMINISTRATIONS and i not in taken else None
+            if end is not None and grid.gaps[i + 1] == SPACE and not self._is_state(end):
+                label = f"{token} {self._place_text(i, end)}"
+                yield self._body(i, end, label, "kommunalverwaltung", specific=True, weight=0.2)
 
     def _alliances(self) -> set[int]:
         """Tokens of parties called Bündnis: a party is no body of this kind."""
@@ -183,7 +203,8 @@ class _Finder:
     def _from_vocabulary(self) -> Iterator[Body]:
         for match in self.passage.matches:
             for name in match.names:
-                if isinstance(name, EntryName) and not name.weak:
+                weak_branch = isinstance(name, EntryName) and name.value in _WEAK_BRANCHES
+                if isinstance(name, EntryName) and (not name.weak or weak_branch):
                     body = (
                         self._known(name, match.first, match.last)
                         if name.axis is Axis.ORGANISATION
@@ -206,7 +227,8 @@ class _Finder:
             return self._body(first, end, label, entry.value, specific=True, weight=max(weight, 1.0))
         local_body = entry.kind not in ("federal_body", "parliament", "government") and not entry.district
         if end is not None and local_body and not self._is_state(end):
-            label = f"{entry.label.split(' (')[0]} {self._place_text(last, end)}"
+            named = surface if surface in _LOCAL_NAMES else entry.label.split(" (")[0]
+            label = f"{named} {self._place_text(last, end)}"
             local = self._local_entry(entry.value, end)
             if local:
                 return self._entry_body(first, end, local, entry.value)
@@ -225,12 +247,27 @@ class _Finder:
         )
 
     def _party_branch(self, name: EntryName, first: int, last: int) -> Body | None:
-        """A party's branch named by its place: "FDP Heinsberg", "Piratenpartei Mecklenburg-Vorpommern"."""
-        end = self.places.get(last + 1)
-        if end is None or self.grid.gaps[last + 1] != SPACE or end == last:
-            return None
-        label = f"{self.grid.span(first, last)} {self._place_text(last, end)}"
-        return self._body(first, end, label, name.value, specific=True, weight=1.0)
+        """A party's branch: "FDP Heinsberg", "SPD-Kreistagsfraktion Soest", "Die Linke, Kreisverband Göttingen"."""
+        entry = self.reading.lexicon.parties[name.value]
+        if entry.kind == "association":
+            return Body(passage=self.passage, first=first, last=last, key=name.value, label=_party_names().get(
+                name.value, entry.label), base=name.value, specific=True, weight=0.6)  # fmt: skip
+        unit = self._unit_after(last)
+        if unit is None and self.grid.text[self.grid.ends[last] :][:2] == ", ":
+            head = _head_of(self.grid.tokens[last + 1]) if last + 1 < len(self.grid) else None
+            unit = last + 1 if head and head[0].head in _BRANCHES else None
+        end = self._place_end(unit or last)
+        if unit is not None and end is not None:
+            known = _head_of(self.grid.tokens[unit])
+            noun = known[1] if known else self.grid.tokens[unit]
+            label = _branch(name.value, entry.label, noun, self._place_text(unit, end))
+            return self._body(first, end, label, name.value, specific=True, weight=1.0)
+        if unit is None and end is not None and self.grid.gaps[last + 1] == SPACE and end != last:
+            if self.grid.tokens[last + 1] in _PLACE_LINKS:
+                return None
+            label = f"{self.grid.span(first, last)} {self._place_text(last, end)}"
+            return self._body(first, end, label, name.value, specific=True, weight=1.0)
+        return None
 
     def _is_state(self, end: int) -> bool:
         return self.grid.tokens[end] in _STATES or self.grid.tokens[end] in _STATE_STARTS.values()
@@ -329,6 +366,8 @@ class _Finder:
         """Whether a head without place or complement is a name: "Anne-Frank-Musikschule", "Deutscher Mieterbund"."""
         if left and not all(_ADJECTIVE.match(part) for part in left if part):
             return True
+        if head.head in _STATE_BODIES:
+            return bool(left)
         compound = len(nominative) > len(head.head) + 3
         return bool(left) and compound
 
@@ -569,6 +608,36 @@ class _Finder:
         )
 
 
+_ADMINISTRATIONS = frozenset({"Stadt", "Gemeinde", "Samtgemeinde", "Verbandsgemeinde"})
+_LOCAL_NAMES = frozenset({"Agentur für Arbeit", "Diakonisches Werk", "Caritasverband"})
+"""What the local bodies of a national one are called, where its own name differs."""
+
+_STATE_BODIES = frozenset({"landkreistag", "städtetag", "gemeindetag"})
+"""Associations named by their Land alone: "Niedersächsischer Landkreistag"."""
+
+_BRANCHES = frozenset(
+    {"kreisverband", "ortsverein", "ortsverband", "stadtverband", "gemeindeverband", "landesverband", "bezirksverband",
+     "kreistagsfraktion", "fraktion", "kreisgruppe", "ortsgruppe"}
+)  # fmt: skip
+_WEAK_BRANCHES = frozenset({"volt"})
+"""Parties whose bare name is safe beside a branch or a place."""
+
+_SHORT_NAME = re.compile(r"^\w{2,4}$")
+
+
+@cache
+def _party_names() -> dict[str, str]:
+    """The full names of the parties and associations, as their branches bear them."""
+    return {row["party"]: row["label"].removesuffix(" Deutschland") for row in read_table("party")}
+
+
+def _branch(party: str, short: str, unit: str, place: str) -> str:
+    """The canonical name of a branch: "SPD-Kreisverband Lippe", "Die Linke Kreisverband Göttingen"."""
+    if _SHORT_NAME.match(short) and party not in ("fw", "volt"):
+        return f"{short}-{unit} {place}"
+    return f"{_party_names().get(party, short)} {unit} {place}"
+
+
 _VENUES = frozenset({"Bundesregierung", "Deutscher Bundestag", "Bundesrat", "Bundeskanzleramt", "Bundespräsident"})
 _TYPE_WEIGHTS = {
     "parliament": 0.1, "government": 0.1, "church": 0.4, "district_administration": 0.3, "city_administration": 0.2,
@@ -577,6 +646,7 @@ _TYPE_WEIGHTS = {
 """How surely a body of this type acts where it is named: a Kreis is mostly the place, a parliament the venue."""
 
 
+@lru_cache(maxsize=8)
 def find_bodies(reading: Reading) -> tuple[Body, ...]:
     """Every body named in title and text, without names inside longer ones ("Kreis Unna" in "Jobcenter Kreis Unna")."""
     found: list[Body] = []
@@ -588,3 +658,57 @@ def find_bodies(reading: Reading) -> tuple[Body, ...]:
                 widest[token] = max(widest.get(token, 0), body.last - body.first)
         found += [body for body in bodies if widest[body.first] == body.last - body.first]
     return tuple(found)
+
+
+_SEGMENT_END = re.compile(r",|\s[–-]\s|,?\s?\be\. ?V\b|\s\(|\n|$")
+_SUB_BODY = re.compile(
+    r"(?:,? ?e\. ?V\.)?, (?P<unit>(?:Kreis|Orts|Stadt|Landes|Bezirks|Gemeinde)(?:verband|verein|gruppe)|Regionalgruppe|"
+    r"Fraktion im (?:Kreistag|Stadtrat|Gemeinderat)) (?P<place>[^,\n]+)"
+)
+_FRACTION = re.compile(
+    r"^(?P<party>.+?)(?P<link>[- ])Fraktion im (?P<chamber>Kreistag|Stadtrat|Gemeinderat)"
+    r"(?: der Stadt| des (?:Land)?[Kk]reises)? (?P<place>[A-ZÄÖÜ].+)$"
+)
+
+
+def _chamber_fraction(label: str) -> str:
+    """ "CDU-Fraktion im Kreistag Soest" in its canonical form, "CDU-Kreistagsfraktion Soest"."""
+    return _FRACTION.sub(r"\g<party>\g<link>\g<chamber>sfraktion \g<place>", label)
+
+
+@lru_cache(maxsize=8)
+def find_sender(reading: Reading) -> Sender | None:
+    """The body that the lines about the sender name first, as they name it, or None: a line that names only a person
+    says nothing."""
+    grid = reading.sender.grid
+    bodies = sorted(_Finder(reading, reading.sender).find(), key=lambda body: (body.first, -body.last))
+    opening = [body for body in bodies if body.first == 0 or grid.text[grid.ends[body.first - 1] :][:1] == "\n"]
+    if opening:
+        return _sender(reading, opening[0])
+    for match in reading.sender.matches:
+        sub_body = _SUB_BODY.match(grid.text, grid.ends[match.last])
+        for name in match.names if sub_body and match.first == 0 else ():
+            if sub_body and isinstance(name, EntryName) and name.axis is Axis.PARTY:
+                short = reading.lexicon.parties[name.value].label
+                label = _chamber_fraction(_branch(name.value, short, sub_body["unit"], sub_body["place"]))
+                return Sender(key=slug(label), label=label)
+    return None
+
+
+def _sender(reading: Reading, body: Body) -> Sender:
+    grid = reading.sender.grid
+    end = grid.ends[body.last]
+    entry = reading.lexicon.organisations.get(body.key)
+    segment_end = _SEGMENT_END.search(grid.text, end)
+    rest = grid.text[end : segment_end.start() if segment_end else end].rstrip()
+    if len(rest.split()) > _MAX_REST:
+        rest = ""
+    written = entry is not None and rest and not entry.district
+    label = (grid.span(body.first, body.last) if written else body.label) + rest
+    sub_body = _SUB_BODY.match(grid.text, end + len(rest))
+    if sub_body:
+        link = "-" if _ACRONYM.match(label) else " "
+        label = f"{label}{link}{sub_body['unit']} {sub_body['place']}"
+    label = _chamber_fraction(label)
+    changed = bool(rest) or sub_body is not None or label != body.label
+    return Sender(key=slug(label) if changed else body.key, label=label)

@@ -8,20 +8,34 @@ A local voter group is bound to its place: `uwg@05370`.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from archive_pipeline.classify.calibration import calibrate
 from archive_pipeline.classify.district import leading_district
-from archive_pipeline.classify.matcher import DOT, HYPHEN, OTHER, PARAGRAPH, SPACE
+from archive_pipeline.classify.gazetteer import PlaceName, builtin_gazetteer
+from archive_pipeline.classify.matcher import HYPHEN, OTHER, PARAGRAPH, SPACE
 from archive_pipeline.classify.names import EntryName, Lexicon, LexiconSource
+from archive_pipeline.classify.organisation_names import find_bodies, find_sender
+from archive_pipeline.classify.persons import find_persons
+from archive_pipeline.classify.quotes import find_quotes, marked_spans
 from archive_pipeline.classify.reading import Passage, Reading, read
+from archive_pipeline.classify.stance import OFFICE_OR_BRANCH, Stance, stance_at
 from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Axis, Evidence, Finding, Role, Source, Tag
 
 __all__ = ["PartyClassifier", "PartyMention", "party_mentions"]
 
 _ISSUER_POINTS = 2.0
-_OPENING = 8
-"""A party among the first tokens of a text opens it."""
+_SENDER_POINTS = 5.0
+_OTHER_SENDER_POINTS = -2.5
+_FIRST_SPEAKER_POINTS = 1.5
+_QUOTED_POINTS = 0.1
+_OBJECT_POINTS = 0.2
+_OPENING_POINTS = 2.0
+"""Who says something first, in title or text, opens the release; whoever does so later answers."""
+
+_LATER_POINTS = 0.75
+_UNION = frozenset({"cdu", "csu"})
 
 _ALLIANCE = {"cdu-csu": ("cdu", "csu")}
 _LOCAL_TYPES = frozenset({"uwg", "fwg", "waehlergruppe"})
@@ -33,17 +47,6 @@ _PARTY_NOUN = re.compile(
     r"Ortsverband|Kreisverband|Stadtverband|Landesverband|Chef|Chefin|Spitze|Vorsitzende[rn]?|Stadtrat|Stadträtin|"
     r"Kreisrat|Kreistagsmitglied|Mitglied|Mitglieder|Kandidat|Kandidatin|Antrag|Wähler|Ratsherr|Ratsfrau|Stadtverband|"
     r"Gemeinderatsfraktion|Gruppe|Ratsgruppe|Parteitag|Fraktionschef|Fraktionsvorsitzende[rn]?)$"
-)
-_UNIT = re.compile(
-    r"^(?:Kreisverband(?:e?s)?|Ortsverein[s]?|Ortsverband(?:e?s)?|Stadtverband(?:e?s)?|Gemeindeverband(?:e?s)?|"
-    r"Kreistagsfraktion|Ratsfraktion|Stadtratsfraktion|Gemeinderatsfraktion|Fraktion|Landtagsfraktion|"
-    r"Bundestagsfraktion|Landesverband(?:e?s)?|Unterbezirk[s]?|Bezirksverband(?:e?s)?|Kreisvorstand(?:e?s)?|"
-    r"Kreisvorsitzende[rn]?|Landtagsabgeordnete[rn]?|Bundestagsabgeordnete[rn]?|Abgeordnete[rn]?|Ortsvorsitzende[rn]?|"
-    r"Fraktionsvorsitzende[rn]?|Fraktionschef(?:in)?|Landesvorsitzende[rn]?|Bundesvorsitzende[rn]?|Stadtverordnete[rn]?|"
-    r"Stadtverordnetenfraktion|Bezirksfraktion|Kreistagsmitglied[er]*|Mandatsträger[n]?|Politiker(?:in)?|Kandidat(?:in)?|"
-    r"Bürgermeisterkandidat(?:in)?|Landratskandidat(?:in)?|Ratsmitglied[er]*|Parteitag|Kreisparteitag|Ortsgruppe|"
-    r"Sprecher(?:in)?|Generalsekretär(?:in)?|Kreisgeschäftsführer(?:in)?|Stadtrat|Stadträtin|Landesgruppe|Vorstand|"
-    r"Europaabgeordnete[rn]?|Bezirksverordnete[rn]?|Kreispartei|Ratsgruppe|MdB|MdL|Landesgeschäftsstelle|Basisgruppe)$"
 )
 _SPEECH = cue_words("party_action")
 _FIRST_PERSON = cue_words("first_person")
@@ -86,33 +89,70 @@ def _resolve(lexicon: Lexicon, name: EntryName) -> tuple[str, ...]:
 
 def _has_unit(passage: Passage, first: int, last: int) -> bool:
     grid = passage.grid
-    if any(_UNIT.match(grid.tokens[i]) for i in range(first, last + 1)):
+    if any(OFFICE_OR_BRANCH.match(grid.tokens[i]) for i in range(first, last + 1)) or _place_follows(passage, last):
         return True
     for i in range(last + 1, min(last + 3, len(grid))):
         if grid.gaps[i] in (PARAGRAPH, OTHER):
             break
-        if _UNIT.match(grid.tokens[i]):
+        if OFFICE_OR_BRANCH.match(grid.tokens[i]):
             return True
     for i in range(first - 1, max(first - 4, -1), -1):
         if grid.gaps[i + 1] in (PARAGRAPH, OTHER):
             break
-        if _UNIT.match(grid.tokens[i]):
+        if OFFICE_OR_BRANCH.match(grid.tokens[i]):
             return True
     return False
 
 
-def _weak_in_context(passage: Passage, first: int, last: int, strong_tokens: frozenset[int]) -> bool:
+def _place_follows(passage: Passage, last: int) -> bool:
+    """Whether a place that is no common word stands right behind a party: "SPD Lemgo", "Volt Münster" are branches."""
+    risks = builtin_gazetteer().risks
+    return any(
+        match.first == last + 1
+        and passage.grid.gaps[match.first] == SPACE
+        and risks.get(passage.grid.span(match.first, match.last)) != "high"
+        and any(isinstance(name, PlaceName) and name.kind in _NAMED_PLACES for name in match.names)
+        for match in passage.matches
+    )
+
+
+def _weak_in_context(passage: Passage, first: int, last: int, name: EntryName, strong_tokens: frozenset[int]) -> bool:
     """Whether a weak word ("Grüne", "Linke", "Union") stands among parties or beside a party word."""
     grid = passage.grid
     token = grid.tokens[first]
     if token[0].islower():
         return False
-    if last + 1 < len(grid) and grid.gaps[last + 1] == HYPHEN and _PARTY_NOUN.match(grid.tokens[last + 1]):
+    follows = grid.tokens[last + 1] if last + 1 < len(grid) else ""
+    if follows and grid.gaps[last + 1] == HYPHEN and _PARTY_NOUN.match(follows):
         return True
-    if first and grid.tokens[first - 1] in ("Europäische", "Europäischen", "Afrikanische", "Afrikanischen"):
+    if first and (grid.tokens[first - 1] in _NOT_BEFORE_WEAK or grid.tokens[first - 1].isdigit()):
         return False
+    if name.value in _DISTINCT and _weak_is_distinct(passage, first, last, follows):
+        return True
     near = range(max(0, first - 3), min(len(grid), last + 4))
     return any(i in strong_tokens for i in near if i < first or i > last)
+
+
+def _weak_is_distinct(passage: Passage, first: int, last: int, follows: str) -> bool:
+    """Whether a word that is mostly a party's name is one here: it speaks, has a place or an office, opens a title."""
+    grid = passage.grid
+    before = grid.tokens[first - 1] if first else ""
+    spaced = bool(follows) and grid.gaps[last + 1] == SPACE
+    if spaced and follows in _SPEECH:
+        return True
+    if _place_follows(passage, last):
+        return True
+    if passage.field == "title" and stance_at(passage, first, last) is Stance.SENDER:
+        return True
+    if any(OFFICE_OR_BRANCH.match(token) for token in grid.tokens[max(0, first - 2) : first]):
+        return True
+    plural = grid.tokens[first] in ("Grünen", "Linken") and before in ("die", "den", "der", "Die", "Den", "Der")
+    return plural and not (spaced and follows[0].isupper())
+
+
+_DISTINCT = frozenset({"gruene", "linke", "volt", "fw"})
+_NAMED_PLACES = frozenset({"full", "bare", "municipality"})
+_NOT_BEFORE_WEAK = frozenset({"Europäische", "Europäischen", "Afrikanische", "Afrikanischen"})
 
 
 def party_mentions(reading: Reading) -> Iterator[PartyMention]:
@@ -131,7 +171,12 @@ def party_mentions(reading: Reading) -> Iterator[PartyMention]:
                 strong.update(range(match.first, match.last + 1))
         named = {party for _, _, name in found if not name.weak for party in _resolve(lexicon, name)}
         strong_tokens = frozenset(strong)
-        for first, last, name in found:
+        begins: dict[int, int] = {}
+        for begin, last, name in found:
+            if _is_of_another(passage, last, lexicon.parties[name.value].kind, strong):
+                begins[last + 2] = begin
+                continue
+            first = begins.get(begin, begin)
             for party in _resolve(lexicon, name):
                 if name.weak and not _accept_weak(passage, first, last, name, party, own, named, strong_tokens):
                     continue
@@ -146,6 +191,12 @@ def party_mentions(reading: Reading) -> Iterator[PartyMention]:
                 )
 
 
+def _is_of_another(passage: Passage, last: int, kind: str | None, strong: set[int]) -> bool:
+    """Whether an association says itself whose it is: "Frauen-Union der CSU"."""
+    tokens = passage.grid.tokens
+    return kind == "association" and tokens[last + 1 : last + 2] == ("der",) and last + 2 in strong
+
+
 def _accept_weak(
     passage: Passage, first: int, last: int, name: EntryName, party: str, own: set[str | None], named: set[str],
     strong_tokens: frozenset[int],
@@ -154,7 +205,7 @@ def _accept_weak(
         return False  # the alliance carries the word
     if first in strong_tokens:
         return False
-    if _weak_in_context(passage, first, last, strong_tokens):
+    if _weak_in_context(passage, first, last, name, strong_tokens):
         return True
     capital = passage.grid.tokens[first][0].isupper()
     article = first > 0 and passage.grid.tokens[first - 1] in ("die", "Die", "der", "Der", "den", "Den", "wir", "Wir")
@@ -176,33 +227,75 @@ def _speaks(passage: Passage, mention: PartyMention) -> bool:
 
 
 def _acts(passage: Passage, mention: PartyMention) -> bool:
-    """Whether a party is followed by a verb of speech or action: "Die FDP im Kreistag beantragt …"."""
-    return any(token in _SPEECH for token in passage.grid.tokens[mention.last + 1 : mention.last + 5])
+    """Whether a verb of speech or action stands by a party: "Die FDP im Kreistag beantragt …", "findet die SPD"."""
+    tokens = passage.grid.tokens
+    after = tokens[mention.last + 1 : mention.last + 6]
+    return any(token in _SPEECH for token in (*tokens[max(0, mention.first - 2) : mention.first], *after))
 
 
-def _issuer_points(reading: Reading, mention: PartyMention, first_speaker: bool) -> float:
+def _issuer_points(reading: Reading, mention: PartyMention, stance: Stance, first_speaker: bool) -> float:
     """What one mention adds to the case that its party issues the release."""
     passage, grid = mention.passage, mention.passage.grid
     if mention.tail:
         return 2.0
-    points = 0.0
-    if {"gegen", "Gegen"} & set(grid.tokens[max(0, mention.first - 2) : mention.first]):
-        return 0.25
-    if passage.field == "title":
-        points += 2.0 if mention.first <= 1 else 0.75
-    elif mention.first < passage.lead:
-        points += 0.75
-        if mention.first < _OPENING and not {DOT, PARAGRAPH} & set(grid.gaps[1 : mention.first + 1]):
-            points += 1.0
-            points += 0.75 if _acts(passage, mention) else 0.0
-        if mention.unit:
-            points += 1.0
-    if mention.unit and _speaks(passage, mention):
-        points += 1.0 if first_speaker else 0.25
     before = grid.tokens[max(0, mention.first - 3) : mention.first]
-    if any(token in _FIRST_PERSON for token in before):
-        points += 1.0
+    own = 1.0 if any(token in _FIRST_PERSON for token in before) else 0.0
+    if passage.field == "text" and _is_quoted(reading, grid.starts[mention.first]):
+        return own or _QUOTED_POINTS
+    if stance is Stance.OBJECT and not own:
+        return _OBJECT_POINTS
+    return own + (
+        _title_points(mention, stance) if passage.field == "title" else _text_points(mention, stance, first_speaker)
+    )
+
+
+def _title_points(mention: PartyMention, stance: Stance) -> float:
+    if stance is Stance.SENDER:
+        return 4.0
+    if stance in (Stance.SUBJECT, Stance.VIEW):
+        return 2.5 if _acts(mention.passage, mention) or mention.first <= 1 else 1.5
+    return 0.75
+
+
+def _text_points(mention: PartyMention, stance: Stance, first_speaker: bool) -> float:
+    points = 0.0
+    acts = _acts(mention.passage, mention)
+    if stance is Stance.SENDER:
+        return 3.0
+    if mention.first < mention.passage.lead:
+        points += 0.75 + (1.0 if mention.unit else 0.0)
+        if stance in (Stance.SUBJECT, Stance.VIEW):
+            points += 1.0 + (1.0 if stance is Stance.VIEW else 0.75 if acts else 0.0)
+    elif stance is Stance.VIEW or (stance is Stance.SUBJECT and acts):
+        points += 0.75
+    if mention.unit and _speaks(mention.passage, mention):
+        points += 1.0 if first_speaker else 0.25
     return points
+
+
+@lru_cache(maxsize=8)
+def _quoted_spans(reading: Reading) -> tuple[tuple[int, int], ...]:
+    return tuple((span.start, span.end) for span in marked_spans(reading.text.grid.text))
+
+
+def _is_quoted(reading: Reading, offset: int) -> bool:
+    return any(start <= offset < end for start, end in _quoted_spans(reading))
+
+
+_PARTY_OFFICE = re.compile(
+    r"vorsitzende|sprecher|fraktion|abgeordnete|stadtverordnete|mitglied|kandidat|md[blep]+\b|rats?(?:herr|frau)|politiker|"
+    r"generalsekretär|chef",
+    re.IGNORECASE,
+)
+
+
+def _first_speaker_party(reading: Reading) -> str | None:
+    """The party of the first person who is quoted, if that person speaks for it and not for a state office."""
+    speaker = next((quote.speaker for quote in find_quotes(reading) if quote.speaker), None)
+    for person in find_persons(reading) if speaker else ():
+        if person.full == speaker and person.party and _PARTY_OFFICE.search(person.role or ""):
+            return person.party
+    return None
 
 
 def _office_holder(reading: Reading, mention: PartyMention) -> str | None:
@@ -240,17 +333,40 @@ def _holder_points(reading: Reading, surname: str) -> float:
     return points
 
 
+_OTHER = "another body"
+
+
+def _other_opens(reading: Reading) -> bool:
+    """Whether a body that is no party opens title or text and says or does something: then it speaks."""
+    for body in find_bodies(reading):
+        if body.first <= 1 and body.base not in reading.lexicon.parties and not _PARTY_BODY.search(body.label):
+            following = body.passage.grid.tokens[body.last + 1 : body.last + 4]
+            if any(token in _SPEECH or token in _MEETS for token in following):
+                return True
+    return False
+
+
+_PARTY_BODY = re.compile(r"fraktion|^(?:CDU|CSU|SPD|FDP|AfD|BSW|SSW|ÖDP|GRÜNE|Junge Union|Jus)", re.IGNORECASE)
+_MEETS = frozenset({"sprach", "diskutierte", "lud", "trifft", "lobt", "lobte", "empfing", "beriet"})
+
+
 def _collect(reading: Reading) -> dict[str, _Candidate]:
     candidates: dict[str, _Candidate] = {}
     spoken: tuple[str, int] | None = None
+    opener = _OTHER if _other_opens(reading) else None
     for mention in party_mentions(reading):
         candidate = candidates.setdefault(mention.party, _Candidate())
         place = (mention.passage.field, mention.first)
         first_speaker = spoken in (None, place)
         if mention.unit and mention.passage.field == "text" and _speaks(mention.passage, mention):
             spoken = spoken or place
-        points = _issuer_points(reading, mention, first_speaker)
-        holder = _office_holder(reading, mention) if mention.unit and first_speaker else None
+        stance = stance_at(mention.passage, mention.first, mention.last)
+        points = _issuer_points(reading, mention, stance, first_speaker)
+        if opener not in (None, mention.party) and not {opener, mention.party} <= _UNION:
+            points = min(points, _LATER_POINTS if not mention.tail else points)
+        elif points >= _OPENING_POINTS:
+            opener = mention.party
+        holder = _office_holder(reading, mention) if mention.unit and first_speaker and points >= 1 else None
         if holder:
             points += _holder_points(reading, holder)
         candidate.count += 1
@@ -259,23 +375,28 @@ def _collect(reading: Reading) -> dict[str, _Candidate]:
         in_lead = mention.passage.field == "title" or mention.first < mention.passage.lead
         candidate.about += 1.0 if in_lead else 0.3
         candidate.evidence.append((points, mention.passage.evidence(mention.first, mention.last)))
-    if len(candidates) == 1:
-        for candidate in candidates.values():
-            candidate.points += 0.25 if candidate.points >= 1.0 else 0.0
+    speaker = _first_speaker_party(reading)
+    for party, candidate in candidates.items():
+        if party == speaker:
+            candidate.points += _FIRST_SPEAKER_POINTS + (1.0 if opener in (None, speaker) else 0.0)
+        candidate.points += 0.25 if len(candidates) == 1 and candidate.points >= 1.0 else 0.0
     return candidates
 
 
-def _line_points(reading: Reading) -> dict[str, float]:
-    """Parties in the fields that name who sends a release: source line, contact, author, photo credits."""
-    article = reading.article
+def _sender_points(reading: Reading) -> dict[str, float]:
+    """Parties in the lines that name who sends a release, the first one only, and in photo credits."""
     points: dict[str, float] = {}
-    lines = [(article.source_line, 3.0), (article.contact, 2.0), (article.author, 2.0)]
-    lines += [(credit.text, 1.0) for credit in article.credits if credit.kind == "photo"]
-    for line, value in lines:
-        for word in re.findall(r"[\w/-]+", line or ""):
+    for credit in reading.article.credits:
+        for word in re.findall(r"[\w/-]+", credit.text) if credit.kind == "photo" else ():
             for party, entry in reading.lexicon.parties.items():
                 if word in entry.surfaces and entry.kind == "party":
-                    points[party] = max(points.get(party, 0.0), value)
+                    points[party] = 1.0
+    for match in reading.sender.matches:
+        for name in match.names:
+            if isinstance(name, EntryName) and name.axis is Axis.PARTY:
+                parties = _resolve(reading.lexicon, name)
+                if parties and (not name.weak or name.value in _DISTINCT):
+                    return points | dict.fromkeys(parties, _SENDER_POINTS)
     return points
 
 
@@ -292,16 +413,22 @@ def _apply_subtitle(reading: Reading, candidates: dict[str, _Candidate]) -> None
 
 def _apply_priors(reading: Reading, candidates: dict[str, _Candidate]) -> None:
     _apply_subtitle(reading, candidates)
-    for party, points in _line_points(reading).items():
+    sender = _sender_points(reading)
+    for party, points in sender.items():
         candidates.setdefault(party, _Candidate()).points += points
+    if any(points == _SENDER_POINTS for points in sender.values()):
+        for party in candidates.keys() - sender.keys():
+            candidates[party].points += _OTHER_SENDER_POINTS
     for prior, points in ((reading.source_party, 5.0), (reading.host_party, 4.0)):
         for member in _ALLIANCE.get(prior, (prior,)) if prior else ():
             if member in reading.lexicon.parties:
                 candidates.setdefault(member, _Candidate()).points += points
                 candidates[member].strong = True
-    if reading.source_organisation and not reading.source_party and not reading.host_party:
+    if reading.source_party or reading.host_party or any(points >= 2 for points in sender.values()):
+        return
+    if reading.source_organisation or find_sender(reading):
         for candidate in candidates.values():
-            candidate.points -= 2.0
+            candidate.points += _OTHER_SENDER_POINTS
 
 
 def _label(reading: Reading, party: str) -> tuple[str, str, bool]:
@@ -325,7 +452,7 @@ def _unit_evidence(reading: Reading) -> tuple[Evidence, ...]:
     """Where only host or source tell: the nearest word of office or level."""
     for passage in reading.passages:
         for i, token in enumerate(passage.grid.tokens):
-            if _UNIT.match(token):
+            if OFFICE_OR_BRANCH.match(token):
                 return (passage.evidence(i, i),)
     return ()
 

@@ -265,8 +265,20 @@ class _Finder:
         office = any(OFFICE.search(token) for token in grid.tokens[i : last + 1])
         acronym = grid.tokens[i].isupper() and len(grid.tokens[i]) > 2 and last > i
         if party and last - i < 2 and not office:
-            return None, party
+            return self._behind_parenthesis(last), party
         return (inside, party) if body or office or acronym else (None, party)
+
+    def _behind_parenthesis(self, last: int) -> str | None:
+        """ "Eva Muster (SPD), Sprecherin ihrer Fraktion": the office behind the party."""
+        grid, i = self.grid, last + 1
+        if i >= len(grid) or grid.text[grid.ends[last] : grid.starts[i]] != "), ":
+            return None
+        for k in range(i, min(i + 4, len(grid))):
+            if k > i and grid.gaps[k] not in (SPACE, HYPHEN):
+                break
+            if OFFICE.search(grid.tokens[k]):
+                return self._phrase(i, k)[0]
+        return None
 
     def _party_near(self, first: int, last: int) -> str | None:
         for k in range(first, min(last + 1, len(self.grid))):

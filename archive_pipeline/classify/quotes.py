@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from archive_pipeline.classify.matcher import PARAGRAPH, SPACE, Grid
 from archive_pipeline.classify.names import LexiconSource
@@ -17,7 +18,7 @@ from archive_pipeline.classify.reading import Reading, read
 from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Finding, Quote, Source
 
-__all__ = ["QuoteClassifier", "Span", "marked_spans"]
+__all__ = ["QuoteClassifier", "Span", "find_quotes", "marked_spans"]
 
 _CLOSERS = {"„": '“”"‟', "“": "”", "»": "«", "«": "»", '"': '"“”', "”": "”"}
 _OPENING = re.compile(r"[„»«“\"”]")
@@ -316,6 +317,12 @@ def _office_stem(office: str) -> str:
     return re.sub(r"(?:e?[ns]|er)$", "", office)
 
 
+@lru_cache(maxsize=8)
+def find_quotes(reading: Reading) -> tuple[Quote, ...]:
+    """Direct speech of a reading with its speakers, in order of position; empty where the text isn't German."""
+    return _Speech(reading).quotes() if reading.german else ()
+
+
 class QuoteClassifier:
     """Finds direct speech and its speakers."""
 
@@ -326,4 +333,4 @@ class QuoteClassifier:
     def classify(self, article: Article, source: Source) -> Sequence[Finding]:
         """Quotes in order of their position."""
         reading = read(article, source, self._lexicon())
-        return _Speech(reading).quotes() if reading.german else ()
+        return find_quotes(reading)

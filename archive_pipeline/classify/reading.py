@@ -11,7 +11,7 @@ from archive_pipeline.classify.names import Lexicon, Name
 from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Evidence, Source
 
-__all__ = ["LEAD", "Passage", "Reading", "read"]
+__all__ = ["LEAD", "Passage", "Reading", "read", "sender_lines"]
 
 LEAD = 300
 """Length of the lead in code points: dateline and first sentences."""
@@ -28,6 +28,18 @@ _TAIL = re.compile(
     r"Über uns|Weitere Informationen|Pressestelle|Quelle|Fotos?|Bild|Text)[^\n]{0,80}?(?::|\n)",
     re.MULTILINE,
 )
+
+
+_HEADING = re.compile(
+    r"^(?:(?:Presse|Medien)?-?(?:[Kk]ontakt|[Aa]nsprech\w+|[Rr]ückfragen|[Ss]telle|[Aa]mt|[Ii]nfo\w*)?(?:daten)?"
+    r"(?: (?:für|an|bei|der|die|den|bitte|Rückfragen|Medien|Presse|Journalist\w*|Redaktionen|zur))*|"
+    r"Presse|V\.? ?i\.? ?S\.? ?d\.? ?P\.?|Herausgeber(?:in)?|Absender(?:in)?|Verantwortlich\w*|Impressum|Quelle|Text|"
+    r"Original-Content von)(?::\s*|$)"
+)
+_ADDRESS = re.compile(
+    r"@|\(at\)|www\.|https?:|^\W*(?:Tel|Fax|E-?Mail|Mobil|Telefon|Internet)|\b\d{5}\b|\w \d+[a-z]?$|\d{3}"
+)
+_ABOUT_VERB = re.compile(r" (?:ist|hat|sind|berät|vertritt|setzt|engagiert|unterstützt|hilft|bietet|besteht|macht)\b")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -49,14 +61,16 @@ class Passage:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Reading:
-    """An article with its names, and the priors for it. `german` is False when tags would be guesses. The subtitle
-    adds weight, but no evidence: spans point to title and text only."""
+    """An article with its names, and the priors for it. `german` is False when tags would be guesses. Subtitle and
+    `sender` (the lines that name who sends the release) add weight, but no evidence: spans point to title and text
+    only."""
 
     article: Article
     lexicon: Lexicon
     text: Passage
     title: Passage
     subtitle: Passage
+    sender: Passage
     words: frozenset[str]
     german: bool
     host_district: str | None
@@ -101,6 +115,18 @@ def _passage(field: Literal["text", "title"], text: str, lexicon: Lexicon) -> Pa
     )
 
 
+def sender_lines(article: Article) -> tuple[str, ...]:
+    """The lines that say who sends a release: issuer line, the names in the contact block, author, "Über uns"."""
+    lines = [article.source_line or ""]
+    names = [_HEADING.sub("", line).strip() for line in (article.contact or "").split("\n")]
+    lines += [line for line in names if line and line[-1] != ":" and not _ADDRESS.search(line)][:2]
+    about = (article.boilerplate or "").split("\n")
+    if len(about) > 1 and about[0].startswith("Über "):
+        lines.append(_ABOUT_VERB.split(about[1], maxsplit=1)[0])
+    lines.append(article.author or "")
+    return tuple(line for line in lines if line)
+
+
 @lru_cache(maxsize=8)
 def _read(
     article: Article, lexicon: Lexicon, district: str | None, party: str | None, organisation: str | None
@@ -113,6 +139,7 @@ def _read(
         text=text,
         title=title,
         subtitle=_passage("title", article.subtitle or "", lexicon),
+        sender=_passage("title", "\n\n".join(sender_lines(article)), lexicon),
         words=frozenset(text.grid.tokens) | frozenset(title.grid.tokens),
         german=_is_german(article, text.grid),
         host_district=district_of_host(article.url, lexicon.gazetteer),

@@ -140,6 +140,22 @@ def _weigh(reading: Reading, lexicon: TopicLexicon) -> dict[str, _Candidate]:
     return candidates
 
 
+def _by_major_topic(
+    candidates: Mapping[str, _Candidate], entries: Mapping[str, VocabularyEntry]
+) -> dict[str, _Candidate]:
+    """The candidates by major topic: sport counts for culture, European integration for international affairs."""
+    major: dict[str, _Candidate] = {}
+    for topic, candidate in candidates.items():
+        if entries[topic].kind == "hidden":
+            continue
+        parent = entries[topic].parent or topic
+        merged = major.setdefault(parent if parent in entries else topic, _Candidate())
+        merged.points += candidate.points
+        merged.words += candidate.words
+        merged.evidence += candidate.evidence
+    return major
+
+
 def _evidence(candidate: _Candidate) -> tuple[Evidence, ...]:
     ranked = sorted(candidate.evidence, key=lambda pair: (-pair[0], pair[1].field != "title", pair[1].start))
     return tuple(evidence for _, evidence in ranked[:3])
@@ -159,7 +175,7 @@ class TopicClassifier:
         if not reading.german:
             return ()
         candidates = _weigh(reading, _lexicon_of(self._lexicon))
-        candidates = {topic: c for topic, c in candidates.items() if entries[topic].kind != "hidden"}
+        candidates = _by_major_topic(candidates, entries)
         ranked = sorted(candidates, key=lambda topic: (-candidates[topic].points, topic))
         total = sum(candidate.points for candidate in candidates.values())
         tags: list[Tag] = []

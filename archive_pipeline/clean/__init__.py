@@ -4,13 +4,14 @@ Each step is a small object with one method (`protocols.Cleaner`), called by the
 All of them are pure: the same capture and source give the same article, in every process and on every day.
 """
 
-from archive_pipeline.clean.boilerplate import Boilerplate, Headlines
+from archive_pipeline.clean.boilerplate import Boilerplate
 from archive_pipeline.clean.dateline import Dateline
 from archive_pipeline.clean.dates import Dates
 from archive_pipeline.clean.extract import Extraction
 from archive_pipeline.clean.facts import EarlyFacts
 from archive_pipeline.clean.gate import Gate
 from archive_pipeline.clean.guard import Guard
+from archive_pipeline.clean.headlines import Headlines
 from archive_pipeline.clean.language import LanguageIdentification
 from archive_pipeline.clean.page import CapturePage
 from archive_pipeline.clean.press import PressFields

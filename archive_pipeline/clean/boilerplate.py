@@ -1,18 +1,16 @@
-"""Slots 250 and 300 for lines: headlines of texts without markup, page furniture, repetitions, comment forms.
+"""Slot 300: page furniture, repetitions, comment forms, lists of other releases.
 
 What trafilatura removes from a page by its markup stands in plain text, mail and PDF as ordinary lines: the names
 of menus, share bars, print links. Rules take whole lines only, and short ones only at the edges of a text.
 """
 
 import re
-from dataclasses import replace
 
-from archive_pipeline.clean.persons import is_person
 from archive_pipeline.clean.spans import Line, cut_lines, lines, plain, terms
 from archive_pipeline.model import Article, Source
 from archive_pipeline.protocols import Page
 
-__all__ = ["Boilerplate", "Headlines", "is_furniture", "is_sentence"]
+__all__ = ["Boilerplate", "is_furniture", "is_sentence"]
 
 _FURNITURE = terms(
     """index|inhalt|inhaltsverzeichnis|menü|menu|navigation|hauptmenü|hauptnavigation|startseite|home|suche
@@ -34,7 +32,8 @@ _FURNITURE = terms(
     |bildergalerie|vollbild|video|audio|kommentare|kommentieren|kommentar schreiben|keine kommentare
     |kommentare deaktiviert|cookie einstellungen|akzeptieren|alle akzeptieren|ablehnen|tags|schlagwörter
     |kategorien|kategorie|allgemein|uncategorized|pressemitteilung|pressemeldung|presseinformation
-    |medienmitteilung|pressemitteilungen"""
+    |medienmitteilung|pressemitteilungen|presse information|presse mitteilung|presse info|presseinfo|medieninformation
+    |medien information|medienmeldung|pressedienst|pressenotiz|presseerklärung|presseeinladung"""
 )
 _FURNITURE_PATTERN = re.compile(
     r"(?:lesezeit|lesedauer)\b.{0,30}|\d+\s*(?:min(?:uten?)?\.?)\s*(?:lesezeit|lesedauer)"
@@ -88,36 +87,6 @@ _MORE = re.compile(
     r"|weitere (?:informationen )?zum thema|passend zum thema|zum thema|verwandte themen|schlagworte)\s*:?\s*\.{0,3}",
     re.I,
 )
-_ISSUER = re.compile(
-    r"(?:die |der |das )?(?:CDU|CSU|SPD|FDP|GRÜNEN?|Grünen?|Bündnis 90|DIE LINKE|Die Linke|AfD|BSW|Volt|Freie Wähler"
-    r"|FREIE WÄHLER|DRK|AWO"
-    r"|Caritas|Diakonie|VdK|Kreis|Landkreis|Stadt|Gemeinde|Landratsamt|Bezirk|Samtgemeinde|Verbandsgemeinde"
-    r"|Ministerium|Bundesverband"
-    r"|Landesverband|Kreisverband|Ortsverband|Ortsverein|Kreistagsfraktion)\b"
-)
-_ISSUER_BODY = re.compile(
-    r"verband|verein|fraktion|\bkreis|gemeinde|\bstadt\b|\bamt\b|ministerium|stiftung|bezirk|unterbezirk|\blandtag"
-    r"|bundestag|e\.\s?V\.",
-    re.I,
-)
-_VERB_LIKE = re.compile(
-    r"\b(?:ist|sind|war|wird|werden|wurde|hat|haben|besucht|fordert|lädt|informiert|stellt|bleibt|kommt|geht|setzt"
-    r"|will|soll|sucht"
-    r"|startet|begrüßt|kritisiert|unterstützt|warnt|bittet|erhält|feiert|plant|wählt|zeigt|macht|gibt|sagt|fördert"
-    r"|ehrt)\b"
-)
-_NO_TITLE = re.compile(
-    r"(?:sehr geehrte|liebe |guten tag|hallo)|(?:presse|medien)(?:mitteilung|meldung|information|info|dienst"
-    r"|erklärung)\b.{0,40}$"
-    r"|v\. ?l\. ?n\. ?r\.|(?:fotos?|bild|quelle|copyright|kontakt|datum|von|autor|by|sperrfrist|achtung"
-    r"|meldungsdatum|stand|nr\.|ort)\s*:"
-    r"|(?:foto|bild)unterschrift|.{0,60}\b\d{1,2}\.\s?(?:\d{1,2}\."
-    r"|[A-ZÄ][a-zä]+)\s?\d{2,4}\.?(?:,? \d{1,2}[:.]\d\d(?: uhr)?)?$"
-    r"|\d|https?://|www\.|.{0,40}@|by [A-Z]",
-    re.I,
-)
-_BY = re.compile(r"^(?:Von|Text:|Autor(?:in)?:)\s+")
-_SENTENCE = re.compile(r"[.!?…][\"“”»«’')]*$")
 
 
 def is_furniture(text: str) -> bool:
@@ -133,64 +102,6 @@ def is_furniture(text: str) -> bool:
 def is_sentence(text: str) -> bool:
     """Whether a line is running text: long, or a sentence of at least six words with its full stop."""
     return len(text) > 160 or (len(text.split()) >= 6 and bool(re.search(r"[.…][\"“”»«’')]*$|[!?][\"“”»«]$", text)))
-
-
-class Headlines:
-    """Slot 250 for texts without markup: title, subtitle and issuer from the lines before the first sentence."""
-
-    def clean(self, article: Article, page: Page, source: Source) -> Article:
-        """The article with the headlines it lacks; the lines they came from are cut."""
-        if page.tree is not None or not article.text:
-            return article
-        found = lines(article.text)
-        first = next((line.number for line in found if is_sentence(line.text)), len(found))
-        head = [line for line in found[: min(first, 12)] if _may_be_title(line.text)]
-        if first == len(found):
-            head = head[:1] if len(found) > 1 and found[0] in head else []
-        return _with_headlines(article, head)
-
-
-def _may_be_title(text: str) -> bool:
-    return not is_furniture(text) and not _NO_TITLE.match(text) and not is_person(_BY.sub("", text))
-
-
-def _with_headlines(article: Article, head: list[Line]) -> Article:
-    issuer = next(iter(head), None)
-    if issuer is not None and len(head) > 1 and _is_issuer(issuer.text):
-        article = replace(article, source_line=article.source_line or issuer.text)
-        article = cut_lines(article, "issuer-line", [issuer])
-        shift = len(article.removed[-1].text)
-        head = [
-            Line(number=line.number, text=line.text, start=line.start - shift, end=line.end - shift)
-            for line in head[1:]
-        ]
-    head = [line for line in head if len(line.text) <= 200 and not re.search(r"[,;:]$", line.text)]
-    if not head:
-        return article
-    doomed: list[Line] = []
-    title = article.title
-    if title is None:
-        title = head[0].text
-    doomed += [line for line in head if plain(line.text) == plain(title)]
-    rest = [line for line in head if line not in doomed]
-    subtitle = article.subtitle
-    # one line between title and body is a subtitle; several are a list or subheadings of unknown rank
-    if doomed and subtitle is None and len(rest) == 1 and rest[0].number > doomed[0].number and len(rest[0].text) >= 15:
-        subtitle = rest[0].text
-        doomed.append(rest[0])
-    return cut_lines(replace(article, title=title, subtitle=subtitle), "headline", doomed)
-
-
-def _is_issuer(text: str) -> bool:
-    """Whether a line is the name of a body ("CDU Kreisverband Lippe"), not a headline about one."""
-    return (
-        len(text) <= 80
-        and bool(_ISSUER.match(text))
-        and bool(_ISSUER_BODY.search(text))
-        and ":" not in text
-        and not _VERB_LIKE.search(text)
-        and not _SENTENCE.search(text.removesuffix("e.V.").removesuffix("e. V."))
-    )
 
 
 class Boilerplate:

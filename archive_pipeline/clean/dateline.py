@@ -3,6 +3,8 @@
 import re
 from dataclasses import replace
 
+from lxml.html import HtmlElement
+
 from archive_pipeline.clean.spans import lines
 from archive_pipeline.model import Article, Source
 from archive_pipeline.protocols import Page
@@ -17,15 +19,20 @@ _MARK = r"(?:\s*\((?:ots|dpa|afp|epd|kna|red|pm|idw)[^)]{0,12}\)|\s*/\s*\w{2,6})
 _FORMS = (
     # a body with its place, then a full stop: no sentence is that short
     re.compile(
-        r"((?:Kreis|Landkreis|Stadt|Gemeinde|Region|Rhein-Kreis)\s[A-ZÄÖÜ][\w-]+(?:[-/ ][A-ZÄÖÜ][\w-]+){0,2})(?:\.\s"
-        r"|:\s|\s[–—-]\s)(?=[A-ZÄÖÜ„\"])"
+        r"((?:Kreis|Landkreis|Stadt|Gemeinde|Region|Rhein-Kreis)\s[A-ZÄÖÜ][\w-]+(?:[-/ ][A-ZÄÖÜ][\w-]+){0,2})"
+        r"(?:\s\([\w./-]{3,40}\))?(?:\.\s|:\s|\s[–—-]\s)(?=[A-ZÄÖÜ„\"])"
     ),
-    re.compile(rf"({_CAPITALS})(?:{_MARK})?{_DAY}?\s*(?:[.:·•]|\s[–—-])\s+(?=[A-ZÄÖÜ„\"0-9])"),
+    re.compile(rf"({_CAPITALS})(?:{_MARK})?{_DAY}?\s*(?:[.:·•|]|\s[–—-])\s+(?=[A-ZÄÖÜ„\"0-9])"),
     re.compile(rf"({_PLACE})(?:{_MARK}{_DAY}?|{_DAY}{_MARK}?)\s*[.:·•]?\s*[–—-]?\s+(?=[A-ZÄÖÜ„\"0-9])"),
     re.compile(rf"({_PLACE})\s*(?:\s[–—]\s|\s-\s|\s[·•|]\s)(?=[A-ZÄÖÜ„\"0-9])"),
     # a place alone before a full stop needs at least a second sign: one word of five letters or more
-    re.compile(r"([A-ZÄÖÜ][a-zäöüß]{4,}(?:/[A-ZÄÖÜ][a-zäöüß]+)?)\.\s(?=[A-ZÄÖÜ„\"])"),
+    re.compile(
+        r"((?:(?:Bad|Sankt|St\.|Markt|Neu|Alt|Groß|Klein|Hohen|Burg) )?[A-ZÄÖÜ][a-zäöüß]{4,}"
+        r"(?:\s(?:am|an der|im|in der|bei|ob der|vor der)\s[A-ZÄÖÜ][a-zäöüß]+)?"
+        r"(?:/(?:Kreis |Landkreis )?[A-ZÄÖÜ][a-zäöüß]+)?(?: \([A-ZÄÖÜ][a-zäöü. ]{1,15}\))?)\.\s(?=[A-ZÄÖÜ„\"0-9])"
+    ),
 )
+_EMPHASISED = r"(?:Bad |Sankt |St\. |Kreis |Landkreis |Stadt )?[A-ZÄÖÜ][A-ZÄÖÜa-zäöüß]{3,}(?:[-/][A-ZÄÖÜ][a-zäöüß]+)?"
 _NO_PLACE = re.compile(
     r"(?:Hintergrund|Hinweis|Achtung|Info(?:rmation)?|Wichtig|Termin|Fazit|Danke|Stand|Update|Neu|Nein|Heute|Gestern"
     r"|Morgen|Guten Tag|Herzlich"
@@ -45,4 +52,17 @@ class Dateline:
             match = form.match(first)
             if match and not _NO_PLACE.match(match.group(1)):
                 return replace(article, dateline=match.group(1).strip())
+        if first and not article.dateline and page.tree is not None and (place := _emphasised(page.tree, first)):
+            return replace(article, dateline=place)
         return article
+
+
+def _emphasised(tree: HtmlElement, first: str) -> str | None:
+    """A place in bold before the first sentence, which then needs no mark: "<b>Lemgo</b> Der Kreis …"."""
+    for element in tree.iter("strong", "b"):
+        text = " ".join((element.text or "").split()).strip(" .:|–-")
+        if text and first.startswith(text) and len(element) == 0:
+            behind = first[len(text) :].lstrip(" .:|–-")
+            named = re.fullmatch(_EMPHASISED, text) and not _NO_PLACE.match(text)
+            return text if named and behind[:1].isupper() and first[len(text)] in " .|" else None
+    return None

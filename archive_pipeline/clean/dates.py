@@ -19,13 +19,13 @@ import htmldate
 from lxml.html import HtmlElement
 
 from archive_pipeline.clean.charset import decode
-from archive_pipeline.clean.days import EARLIEST, days_in, parse_day, parse_iso
 from archive_pipeline.clean.documents import front_matter, mail_message
 from archive_pipeline.clean.markup import element_text, markup_of
 from archive_pipeline.clean.page import MAIL, MARKDOWN
 from archive_pipeline.clean.spans import Line, cut_lines, lines, plain
 from archive_pipeline.clean.text import normalise_line
 from archive_pipeline.clean.title import find_heading
+from archive_pipeline.language.days import EARLIEST, days_in, parse_day, parse_iso
 from archive_pipeline.model import Article, Capture, Source
 from archive_pipeline.protocols import Page
 
@@ -96,6 +96,12 @@ _DATE_LINE = re.compile(
     re.I,
 )
 _EMBARGO = re.compile(r"sperrfrist|embargo|\bfrei ab\b", re.I)
+_NUMBER_LINE = re.compile(
+    r"[|\s]*(?:(?:presse|medien)(?:mitteilung|meldung|information|info|erklärung|dienst)\w*|PM|PI)?\s*(?:Nr\.?"
+    r"|Nummer)?\s*"
+    r"\d{1,4}\s?[/.-]\s?\d{2,4}\s*\|?",
+    re.I,
+)
 _BARS = re.compile(r"\s*(?:\||//|•|·|\s[–—-]\s)\s*")
 _DATELINE_DAY = re.compile(r"^[A-ZÄÖÜ][^.!?\d]{1,60}?[,/(]\s*(?:den\s+)?DAY\)?\s*[.:–—-]")
 
@@ -309,6 +315,9 @@ def _date_lines(article: Article) -> tuple[Article, list[Evidence]]:
     doomed: list[Line] = []
     for line in lines(article.text)[:5]:
         text = line.text.strip()
+        if _is_number_line(text):
+            doomed.append(line)
+            continue
         hit = next(days_in(text), None) if len(text) <= 150 else next(days_in(text[:100]), None)
         if hit is None or _EMBARGO.search(text):
             continue
@@ -321,6 +330,11 @@ def _date_lines(article: Article) -> tuple[Article, list[Evidence]]:
         elif _DATELINE_DAY.match(masked):
             said.append(Evidence(day=day, source="text", strong=True))
     return cut_lines(article, "date-line", doomed), said
+
+
+def _is_number_line(text: str) -> bool:
+    """Whether a line is a release number and nothing else ("| Pressemitteilung Nr. 187/2021", "PM 411/2023")."""
+    return len(text) <= 60 and bool(_NUMBER_LINE.fullmatch(text))
 
 
 def _is_date_line(masked: str) -> bool:

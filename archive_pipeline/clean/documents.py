@@ -7,17 +7,19 @@ from email.errors import MessageError
 from email.message import EmailMessage
 from email.parser import BytesParser
 from io import BytesIO
+from itertools import pairwise
+from statistics import median_low
 
 import docx
 from docx.table import Table
 from docx.text.paragraph import Paragraph
 from lxml import etree
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
 from pypdf.errors import PyPdfError
 
 from archive_pipeline.errors import CleanError
 
-__all__ = ["docx_text", "front_matter", "mail_message", "mail_part", "markdown_text", "pdf_text"]
+__all__ = ["docx_text", "front_matter", "mail_message", "mail_part", "markdown_text", "pdf_text", "pdf_title"]
 
 MAX_PAGES = 300
 """Pages of a PDF that are read; a press release has fewer than ten."""
@@ -45,10 +47,53 @@ def pdf_text(body: bytes) -> str:
         reader = PdfReader(BytesIO(body))
         if reader.is_encrypted and not reader.decrypt(""):
             raise CleanError("PDF ist verschlüsselt: ohne Kennwort kein Text", hint="unverschlüsselte Fassung einlesen")
-        pages = [reader.pages[number].extract_text() for number in range(min(len(reader.pages), MAX_PAGES))]
+        pages = [_page_text(reader.pages[number]) for number in range(min(len(reader.pages), MAX_PAGES))]
     except (PyPdfError, *_DAMAGED) as error:
         raise CleanError(f"PDF ist beschädigt: {error}", hint="Datei neu abrufen oder neu speichern") from error
     return "\f".join(pages)
+
+
+def pdf_title(body: bytes) -> str | None:
+    """What the document's own properties call it; many hold a file name instead, so compare it with the text."""
+    try:
+        metadata = PdfReader(BytesIO(body)).metadata
+        return str(metadata.title) if metadata is not None and metadata.title else None
+    except (PyPdfError, *_DAMAGED):
+        return None
+
+
+def _page_text(page: PageObject) -> str:
+    """The lines of a page, an empty one where the type changes its size or the gap is wider than the usual one."""
+    pieces: list[tuple[str, float, float]] = []
+
+    def note(text: str, matrix: list[float], place: list[float], font: object, size: float) -> None:
+        if text.strip():
+            pieces.append((text.strip(), place[5] * matrix[3] + matrix[5], abs(size * place[3] * matrix[3])))
+
+    rows = [row.strip() for row in page.extract_text(visitor_text=note).split("\n")]
+    placed: list[tuple[float, float] | None] = []
+    for row in rows:
+        # the pieces come in the order of the lines; what is set otherwise keeps its lines as they are
+        start = next((index for index, piece in enumerate(pieces[:40]) if row and row.startswith(piece[0])), None)
+        placed.append(None if start is None else pieces[start][1:])
+        if start is not None:
+            pieces = pieces[start + 1 :]
+    steps = [_step(above, below) for above, below in pairwise(placed)]
+    known = [step for step in steps if step]
+    usual = median_low(known) if known else 0.0
+    text = rows[:1]
+    for row, step, above, below in zip(rows[1:], steps, placed, placed[1:], strict=False):
+        if step > 1.3 * usual or (above and below and abs(above[1] - below[1]) > 0.08 * above[1]):
+            text.append("")
+        text.append(row)
+    return "\n".join(text)
+
+
+def _step(above: tuple[float, float] | None, below: tuple[float, float] | None) -> float:
+    """How far a line stands below another in multiples of its type size; 0 where that isn't known."""
+    if above is None or below is None or not below[1]:
+        return 0.0
+    return max(0.0, above[0] - below[0]) / below[1]
 
 
 def docx_text(body: bytes) -> str:

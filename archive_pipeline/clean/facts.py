@@ -1,41 +1,73 @@
 """Slot 150: what the markup says about a release, read before the extractor discards it.
 
 Title, subtitle, author, captions and canonical address come from headings, meta elements and structured data; of
-a mail from its headers; of Markdown from its front matter. Plain text has no markup: `headlines` reads its first lines.
+a mail from its headers; of a PDF from its properties; of Markdown from its front matter. Plain text has no markup:
+`headlines` reads its first lines.
 """
 
 import re
 from dataclasses import replace
+from itertools import islice
 
 from lxml.html import HtmlElement
 
 from archive_pipeline.clean.charset import decode
-from archive_pipeline.clean.documents import front_matter, mail_message
+from archive_pipeline.clean.documents import front_matter, mail_message, pdf_title
 from archive_pipeline.clean.figures import split_credit
 from archive_pipeline.clean.markup import Markup, element_text, markup_of
-from archive_pipeline.clean.page import MAIL, MARKDOWN
+from archive_pipeline.clean.page import MAIL, MARKDOWN, PDF
 from archive_pipeline.clean.persons import byline_names, is_office, is_person
 from archive_pipeline.clean.spans import plain, terms
 from archive_pipeline.clean.text import normalise_line
 from archive_pipeline.clean.title import find_title
+from archive_pipeline.language.days import days_in
 from archive_pipeline.model import Article, Capture, Credit, Source
 from archive_pipeline.protocols import Page
 
 __all__ = ["EarlyFacts"]
 
 MAX_CREDITS = 12
-_REPLY = re.compile(r"^(?:(?:re|aw|fwd?|wg|antw|tr)(?:\[\d+\])?\s*:\s*)+", re.I)
+_SUBJECT_PREFIX = re.compile(
+    r"^(?:(?:re|aw|fwd?|wg|antw|tr)(?:\[\d+\])?\s*:\s*"
+    r"|[\[(](?:extern|external|pm|presse\w*|spam)[\])]\s*:?\s*"
+    r"|sperrfrist:?\s.{0,60}?(?:uhr|\d{4}(?!.{0,15}\buhr))\s*[:|,–-]+\s*"
+    r"|(?:(?:presse|medien)(?:mitteilung|meldung|information|info|erklärung)|pm|pi)"
+    r"(?:\s+(?:nr\.?|nummer)?\s*\d[\w./-]*)?(?:\s+(?:vom\s+)?\d{1,2}\.\s?\d{1,2}\.\s?\d{2,4})?"
+    r"(?:\s+(?:der|des|von|vom)\s[^:|–]{2,60})?\s*(?::|\||\s[–-])\s*)+",
+    re.I,
+)
+"""What press offices and mail programs write before the title in a subject."""
+_SUBJECT_SUFFIX = re.compile(
+    r"(?:\s*(?:[–,;|(-]|\.|//)\s*(?:(?:mit der )?bitte (?:um|zur) (?:\w+ ){0,2}(?:veröffentlichung|abdruck|beachtung"
+    r"|verbreitung|berichterstattung)|zur (?:sofortigen )?veröffentlichung|sperrfrist\b.{0,60}"
+    r"|(?:presse|medien)(?:mitteilung|meldung|information)(?:\s.{0,30})?)\s*[.!)]?)+$",
+    re.I,
+)
 _CAPTION = re.compile(r"caption|bildunterschrift|bildtext|image-?text|media__?description", re.I)
 _PHOTO = re.compile(r"copyright|credit|bildnachweis|fotonachweis|bildquelle|photographer|fotograf", re.I)
 _SUBTITLE = re.compile(r"sub-?(?:title|headline|head)|unter(?:titel|zeile|überschrift)", re.I)
 _BYLINE = re.compile(
-    r"\bauthors?\b|author[-_]{0,2}name|byline|\bautor(?:in)?\b|post-author|entry-author|verfasser", re.I
+    r"(?:\b|_)authors?\b|author[-_]{0,2}name|byline|(?:\b|_)autor(?:in|en)?\b|post-author|entry-author|verfasser", re.I
 )
 
 
 _NAME_PART = re.compile(r"\bfn\b|\bauthor\b(?!-)|(?:^|\s)name(?:$|\s)|author-?name|url", re.I)
 _COMMENT = re.compile(r"comment(?!s?-(?:open|closed|link|count))|kommentar|respond", re.I)
-_WHEN = re.compile(r"\d{1,2}[.:]|(?:19|20)\d\d(?!\d)")
+_WHEN = re.compile(
+    r"\d{1,2}[.:]|(?:19|20)\d\d(?!\d)|^(?:(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend)\b"
+    r"|^(?:januar|februar|märz|april|mai|juni|juli|august|september|oktober|november|dezember) \d",
+    re.I,
+)
+_LETTERS = re.compile(r"[^\W\d_]{2}")
+_SECTION = re.compile(
+    r"(?:in|im|unter|quelle|paid|hinterlasse|schreibe|ein)\b"
+    r"|(?:interview|rede|kolumne|nachricht|meldung|beitrag|artikel|kommentar|gespräch|wortlaut|statement)\b",
+    re.I,
+)
+"""What stands where a byline is expected and is none: sections, links to forms, kinds of text."""
+_CARD_LABEL = re.compile(r"verfasst|geschrieben|written|autor|author|von\b", re.I)
+_PIECE = re.compile(r"\s*(?:[|•·]|\s[–-](?=\s)|(?<=\d)\s+-)\s*")
+_DESK = re.compile(r"^(?:redaktion|text|ansprechpartner(?:in)?|verantwortlich)\s*:\s*|\s*\([^()]*\)", re.I)
 _AUTHOR_META = ("author", "article:author", "dc.creator", "dcterms.creator", "parsely-author")
 _NO_NAME = terms(
     """von|by|autor|autorin|autoren|text|posted by|posted on|geschrieben von|verfasst von|veröffentlicht von|author
@@ -43,6 +75,12 @@ _NO_NAME = terms(
     |twitter|beitragsautor|uncategorized|allgemein|details"""
 )
 MAX_BYLINE = 200
+OPENING = 1_500
+"""Characters of a PDF within which its title must stand."""
+_NO_SUBJECT = terms(
+    """|pressemitteilung|pressemeldung|presseinformation|presseinfo|medienmitteilung|medieninformation|pm|presse
+    |mitteilung|kein betreff|ohne betreff|no subject|newsletter"""
+)
 
 
 class EarlyFacts:
@@ -54,6 +92,8 @@ class EarlyFacts:
         article = replace(article, url=article.url or capture.url, media_type=page.media_type)
         if page.media_type == MAIL:
             return _from_mail(article, capture)
+        if page.media_type == PDF:
+            return _from_pdf(article, page)
         if page.media_type == MARKDOWN:
             return _from_front_matter(article, capture)
         tree = page.tree
@@ -62,7 +102,19 @@ class EarlyFacts:
 
 def _from_mail(article: Article, capture: Capture) -> Article:
     subject = normalise_line(str(mail_message(capture.body).get("subject", "")))
-    return replace(article, title=article.title or _REPLY.sub("", subject) or None)
+    title = _SUBJECT_SUFFIX.sub("", _SUBJECT_PREFIX.sub("", subject)).strip(" :|–-")
+    # "Pressemitteilung" alone says nothing: then the first lines of the mail name the release
+    if plain(title) in _NO_SUBJECT or not re.search(r"[^\W\d_]{3}", title):
+        title = ""
+    return replace(article, title=article.title or title or None)
+
+
+def _from_pdf(article: Article, page: Page) -> Article:
+    """The title in the document's properties, when the first page shows it: many properties hold file names."""
+    title = normalise_line(pdf_title(page.capture.body))
+    shown = f" {plain(page.text[:OPENING])} "
+    known = 10 <= len(title) <= 250 and f" {plain(title)} " in shown and len(title.split()) >= 3
+    return replace(article, title=article.title or title) if known else article
 
 
 def _from_front_matter(article: Article, capture: Capture) -> Article:
@@ -110,12 +162,40 @@ def _subtitle(tree: HtmlElement) -> str | None:
 def _author(markup: Markup, tree: HtmlElement) -> str | None:
     """Persons before accounts and offices: structured data, meta elements, elements marked as byline."""
     stated = [name for person in markup.data.persons for name in byline_names(person)]
-    if not stated:
-        stated = list(byline_names(markup.first(*_AUTHOR_META) or ""))
     if not any(map(is_person, stated)):
-        stated = _bylines(tree) or [name for name in stated if not is_office(name)]
-    kept = [name for name in stated if plain(name) not in markup.sites and not name.startswith("http")]
+        named = (byline_names(text) for text in (markup.first(*_AUTHOR_META) or "", _card_author(markup)))
+        stated = next((list(names) for names in named if any(map(is_person, names))), stated)
+    if not any(map(is_person, stated)):
+        account = markup.first(*_AUTHOR_META) or ""
+        stated = _bylines(tree) or _dated_byline(tree) or stated
+        stated = stated or ([] if is_office(account) else list(byline_names(account)))
+    kept = [
+        name for name in stated if plain(name) not in markup.sites and not name.startswith("http") and _is_author(name)
+    ]
     return "; ".join(dict.fromkeys(kept)) or None
+
+
+def _card_author(markup: Markup) -> str:
+    """The author of a preview card: "twitter:label1" says "Verfasst von", "twitter:data1" who."""
+    for number in "12":
+        if _CARD_LABEL.search(markup.first(f"twitter:label{number}") or ""):
+            return markup.first(f"twitter:data{number}") or ""
+    return markup.first("twitter:misc:written by") or ""
+
+
+def _dated_byline(tree: HtmlElement) -> list[str]:
+    """The person in a short line beside the heading that is otherwise a date: "4.2.2022 | 13:10 Uhr | Uta Berg"."""
+    heading = next(tree.iter("h1"), None)
+    if heading is None:
+        return []
+    for element in (*islice(heading.itersiblings(preceding=True), 3), *islice(heading.itersiblings(), 3)):
+        text = element_text(element) if element.tag in ("p", "div", "span", "small", "time") else ""
+        if len(text) > 120 or not any(days_in(text)):
+            continue
+        names = [_DESK.sub("", piece) for piece in _PIECE.split(text)]
+        if persons := [name for name in names if is_person(name)]:
+            return persons[:1]
+    return []
 
 
 def _bylines(tree: HtmlElement) -> list[str]:
@@ -146,6 +226,16 @@ def _reader(element: HtmlElement) -> bool:
     return False
 
 
+def _is_author(name: str) -> bool:
+    return (
+        name.lower() not in _NO_NAME
+        and not _WHEN.search(name)
+        and not is_office(name)
+        and bool(_LETTERS.search(name))
+        and not _SECTION.match(name)
+    )
+
+
 def _names_in(element: HtmlElement) -> list[str]:
     """Names from the pieces of a byline, up to the first piece that is something else."""
     texts = [text for text in map(normalise_line, element.itertext()) if text.strip(" .,:|–-")]
@@ -153,7 +243,7 @@ def _names_in(element: HtmlElement) -> list[str]:
         return []
     names: list[str] = []
     for text in texts:
-        found = [name for name in byline_names(text) if name.lower() not in _NO_NAME and not _WHEN.search(name)]
+        found = [name for name in byline_names(text) if _is_author(name)]
         if not found:
             if names:
                 break

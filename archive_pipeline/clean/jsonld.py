@@ -45,7 +45,11 @@ def article_data(tree: HtmlElement) -> ArticleData:
     article = next((node for node in nodes if any(map(_ARTICLE_TYPES.search, _types(node)))), None)
     page = next((node for node in nodes if _PAGE_TYPES.intersection(_types(node))), {})
     names = {node["@id"]: node for node in nodes if isinstance(node.get("@id"), str) and "name" in node}
-    persons, organisations = _authors((article or {}).get("author"), names)
+    persons, organisations = _authors((article or page).get("author"), names)
+    if article is None and not persons:
+        # content systems describe the writer of a plain page beside it; two persons could be anybody
+        described = [name for node in nodes if "Person" in _types(node) and (name := _string(node.get("name")))]
+        persons = tuple(described) if len(set(described)) == 1 else ()
     return ArticleData(
         headline=_string((article or {}).get("headline")),
         description=_string((article or page).get("description")),

@@ -11,7 +11,9 @@ __all__ = ["is_wrapped", "page_furniture", "unwrap"]
 _LIST_ITEM = re.compile(r"(?:[-–•*·▪◦‣]|\d{1,2}[.)]|[a-z]\))\s")
 _SENTENCE_END = re.compile(r"[.!?:…][\"“”»«’')]*$")
 _CONJUNCTION = re.compile(r"(?:und|oder|bzw\.|beziehungsweise|sowie|als|bis|noch|statt|wie)\b")
-_PAGE_NUMBER = re.compile(r"(?:-\s*)?(?:Seite\s+)?\d{1,3}(?:\s*(?:von|/)\s*\d{1,3})?(?:\s*-)?", re.I)
+_PAGE_NUMBER = re.compile(
+    r"(?:[^.!?]{2,60}\s[–|·-]\s(?=Seite ))?(?:-\s*)?(?:Seite\s+)?\d{1,3}(?:\s*(?:von|/)\s*\d{1,3})?(?:\s*-)?", re.I
+)
 _DIGITS = re.compile(r"\d+")
 
 

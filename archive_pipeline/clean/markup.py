@@ -1,5 +1,6 @@
 """The parts of a page's markup that several rules read: meta elements, structured data, the title element."""
 
+import re
 from functools import cached_property, lru_cache
 from typing import cast
 
@@ -13,6 +14,10 @@ from archive_pipeline.clean.text import normalise_line
 __all__ = ["Markup", "element_text", "markup_of"]
 
 
+_LOGO = re.compile(r"\blogo\b", re.I)
+_LABEL = re.compile(
+    r"\b(?:rss|atom|feeds?|kommentar-?feed|comments? feed|news-?feed|(?:das )?logo(?: de[rs])?|2\.0|1\.0)\b", re.I
+)
 _READ = XPath("descendant::text()[not(parent::script or parent::style or parent::noscript)]", smart_strings=False)
 
 
@@ -59,6 +64,18 @@ class Markup:
         """Names of the site in comparable form."""
         named = (self.first("og:site_name"), self.first("application-name"), self.first("publisher"), *self.data.sites)
         return frozenset(plain(name) for name in named if name)
+
+    @cached_property
+    def labels(self) -> frozenset[str]:
+        """What else the site writes its name on, in comparable form: its feeds, its logo."""
+        named = [
+            link.get("title") or ""
+            for link in self._tree.iter("link")
+            if (link.get("rel") or "").lower() == "alternate" and (link.get("type") or "").endswith("xml")
+        ]
+        named += [image.get("alt") or "" for image in self._tree.iter("img") if _LOGO.search(image.get("alt") or "")]
+        words = (plain(_LABEL.sub(" ", normalise_line(name))) for name in named if len(name) <= 100)
+        return frozenset(name for name in words if len(name) >= 4)
 
 
 @lru_cache(maxsize=1)

@@ -11,9 +11,11 @@ _WORD = r"(?:[A-ZÄÖÜÉÈÁÀÓÇŠŽŁĐØÅÎİ][\w'’.]*(?:-[A-ZÄÖÜÉa-
 _NAME = re.compile(rf"(?:{_WORD}\s)(?:(?:{_PARTICLE}|{_WORD})\s){{0,4}}{_WORD}")
 _OFFICE = re.compile(
     r"redaktion|presse|newsroom|\bteam\b|\badmin|webmaster|verwaltung|kommunikation|öffentlichkeitsarbeit|\bverein\b"
-    r"|verband"
-    r"|\be\.\s?v\.|gmbh|\bag\b|stiftung|ministerium|landkreis|\bkreis\b|\bstadt\b|gemeinde|\bamt\b|fraktion|partei"
-    r"|\b(?:cdu|csu|spd|fdp|grüne|linke|afd)\b|institut|universität|hochschule|agentur|online|\.(?:de|at|ch|com|net"
+    r"|verband|\w{3,}(?:amt|verein|kreis|schaft|kammer|präsidium|zentrum|hilfswerk)\b"
+    r"|\be\.\s?v\b|gmbh|\bag\b|stiftung|ministerium|landkreis|\bkreis\b|\bstadt\b|gemeinde|\bamt\b|fraktion|partei"
+    r"|bündnis|bundesamt"
+    r"|\b(?:cdu|csu|spd|fdp|grünen?|linke|afd|bsw|volt|fw|piraten|uwg|ödp)\b|wähler|institut|universität|hochschule"
+    r"|agentur|online|\.(?:de|at|ch|com|net"
     r"|org)\b"
     r"|www\.|http|@|zeitung|magazin|verlag|medien|blog\b|radio|geschäftsstelle|sekretariat|unbekannt|gast\b|anonym",
     re.I,

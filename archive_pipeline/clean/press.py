@@ -3,11 +3,13 @@
 import re
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 
-from archive_pipeline.clean.days import BERLIN, parse_day
+from archive_pipeline.clean.boilerplate import is_sentence
 from archive_pipeline.clean.figures import caption_text, is_caption, split_credit
-from archive_pipeline.clean.persons import AGENCY_MARK, is_office, is_person
+from archive_pipeline.clean.persons import AGENCY_MARK, byline_names, is_office, is_person
 from archive_pipeline.clean.spans import Line, cut, cut_lines, lines
+from archive_pipeline.language.days import BERLIN, parse_day
 from archive_pipeline.model import Article, Credit, Source
 from archive_pipeline.protocols import Page
 
@@ -22,10 +24,18 @@ _CREDIT = re.compile(
 _INLINE_CREDIT = re.compile(
     r"\s*[(/]\s*(?:(?:Archiv|Symbol)?(?:Fotos?|Bilder?|Bild)(?:nachweis|quelle)?)\s*:\s*([^()\n]{2,80})\)?$", re.I
 )
-_SOURCE = re.compile(r"\(?Quelle(?:n)?\s*:\s*(.{2,150}?)\)?\.?", re.I)
-_BYLINE = re.compile(r"\(?(?:Von|By|Text(?: und Fotos?)?:|Autor(?:in)?:|Verfasser(?:in)?:|Bericht:)\s+(.{2,80}?)\)?\.?")
+_SOURCE = re.compile(r"\(?Quelle(?:n)?\s*:\s*(.{2,150}?)\)?(?<!V)\.?", re.I)
+_BYLINE = re.compile(
+    r"\(?(?P<label>Von|By|Ein (?:Beitrag|Bericht|Gastbeitrag|Kommentar) von"
+    r"|(?:Text|Bericht)(?: und (?:Fotos?|Bild(?:er)?))?:"
+    r"|(?:Autor(?:in|en|innen|\*innen)?|Verfasser(?:in)?)(?::|(?= [A-ZÄÖÜ]))|Redaktion:)\s+(?P<names>.{2,120}?)\)?\.?"
+)
+_PHOTO_BEHIND = re.compile(r"\s*[,;/|–-]+\s*(?:Fotos?|Bild(?:er)?)\s*:\s*(.{2,80})$")
+_ROLE = re.compile(r"\s*\([^()]*\)")
 _MARK = re.compile(r"[(\[]?\+*\s*([A-Za-zÄÖÜäöü/ -]{2,12}?)\s*\+*[)\]]?")
-_MARK_IN_DATELINE = re.compile(r".{0,60}?\((ots|dpa(?:/[a-z]{2,4})*|afp|epd|kna|red|pm)\)\s*(?:[-–—:]|$)", re.I)
+_MARK_IN_DATELINE = re.compile(
+    r"(?:.{0,60}? )?\((ots|dpa(?:/[a-z]{2,4})*|afp|epd|kna|red|pm)\)\s*(?:[-–—:]|$|(?=[A-ZÄÖÜ„]))", re.I
+)
 _AUTHOR_NOTE = re.compile(
     r"(?:ich bin|(?:er|sie|der autor|die autorin) (?:ist|arbeitet|schreibt|berichtet)|über den autor"
     r"|über die autorin)\b",
@@ -40,19 +50,39 @@ _CONTACT = re.compile(
     r"|nach)fragen)\b.{0,120}:"
     r"|v\.\s?i\.\s?s\.\s?d\.\s?p\.?.{0,160}|verantwortlich(?: im sinne)?.{0,60}:.{0,120}"
     r"|herausgeber(?:in)?\s*:.{0,160}|weitere(?:r)? (?:presse)?kontakt\s*:?"
+    r"|presse(?:amt|team|stelle|sprecher(?:in)?|referat|büro|service)\s*:?|presse- und öffentlichkeitsarbeit\s*:?"
     r"|(?:original-content|pressekontakt)\b.{0,120}",
     re.I,
 )
 _ABOUT = re.compile(
-    r"(?:über uns|[Üü]ber (?:(?:die|den|das) )?[A-ZÄÖÜ][^.!?]{2,80}|Zu[rm] (?:Unternehmen|Stiftung|Organisation"
-    r"|Verein|Verband))\s*:?"
+    r"(?:[Üü]ber uns|ÜBER UNS|[Üü]ber (?:(?:die|den|das) )?[A-ZÄÖÜ][^.!?]{2,80}"
+    r"|Zu[rm] (?:Unternehmen|Stiftung|Organisation|Verein|Verband))\s*:?"
 )
 _ABOUT_US = re.compile(r"über uns|zum unternehmen|hintergrundinformation zum unternehmen|boilerplate", re.I)
 _EMBARGO = re.compile(r"(?:achtung[,:!]?\s*)?sperrfrist\b\s*:?\s*(.{0,120})", re.I)
 _HOUR = re.compile(r"(\d{1,2})(?:[:.](\d\d))?\s*uhr", re.I)
 _SPEECH = re.compile(r"es gilt das gesprochene wort", re.I)
 _BACKGROUND = re.compile(r"(?:hintergrund|hinweis|zum hintergrund|information|zahlen und fakten)\b", re.I)
+_SHOWS = re.compile(
+    r"\b(?:beim|zeigt|zeigen|freuen sich|freut sich|präsentier\w+|überreich\w+|übergab|v\. ?l\.|von links|links|rechts"
+    r"|im Bild|blick (?:auf|in)|vor (?:dem|der|einem|einer))\b|^[^.!?„]{3,60}:\s",
+    re.I,
+)
+"""What captions without a label say: who is seen doing what, and where."""
+MAX_UNLABELLED = 220
 _MAIL_SIGNATURE = re.compile(r"--\s*")
+
+
+MAX_TAIL = 12
+MAX_BEHIND = 6
+"""Lines at the end of a text among which pictures are described: caption and credit of a few."""
+MIN_DESCRIPTION = 80
+"""Characters of the shortest self-description of an office behind its address."""
+_REACHABLE = re.compile(
+    r"\b(?:Tel(?:efon)?|Fon|Mobil|Fax|Handy)\b[.:]?\s*[\d+(]|[\w.+-]+(?:@"
+    r"|\s?[(\[](?:at|ät)[)\]]\s?)[\w-]+(?:\.[\w-]+)*\.\w{2,}",
+    re.I,
+)
 
 
 class PressFields:
@@ -60,7 +90,7 @@ class PressFields:
 
     def clean(self, article: Article, page: Page, source: Source) -> Article:
         """The article with these fields; every line taken out is in `removed`."""
-        for rule in (_author_note, _contact, _about, _credits, _source_line, _byline, _embargo):
+        for rule in (_author_note, _contact, _contact_tail, _about, _credits, _source_line, _byline, _embargo):
             article = rule(article)
         return article
 
@@ -93,10 +123,49 @@ def _contact(article: Article) -> Article:
             if len(other.text) > 250 or _about_heading(other.text) or _BACKGROUND.match(other.text) or len(block) > 25:
                 break
             block.append(other)
-        contact = "\n".join(part.text.strip() for part in block)
+        count = _described_from(block)
+        about = "\n".join(part.text.strip() for part in block[count:])
+        if about:
+            article = replace(article, boilerplate=f"{article.boilerplate}\n{about}" if article.boilerplate else about)
+            article = cut_lines(article, "about", block[count:])
+        contact = "\n".join(part.text.strip() for part in block[:count])
         merged = f"{article.contact}\n{contact}" if article.contact else contact
-        return _contact(cut_lines(replace(article, contact=merged), "contact", block))
+        return _contact(cut_lines(replace(article, contact=merged), "contact", block[:count]))
     return article
+
+
+def _described_from(block: list[Line]) -> int:
+    """How many lines of a contact block are addresses: a heading and running text after them describe the office."""
+    reachable = next((index for index, line in enumerate(block) if _REACHABLE.search(line.text)), len(block))
+    for index in range(reachable + 1, len(block) - 1):
+        heading, text = block[index].text.strip(), block[index + 1].text.strip()
+        if (
+            len(heading) <= 80
+            and not _REACHABLE.search(heading)
+            and not re.search(r"[\d:]", heading)
+            and len(text) >= MIN_DESCRIPTION
+            and is_sentence(text)
+        ):
+            return index
+    return len(block)
+
+
+def _contact_tail(article: Article) -> Article:
+    """Short lines at the very end, with a telephone number or a mail address among them: a contact without heading."""
+    found = lines(article.text)
+    tail: list[Line] = []
+    for line in reversed(found[-MAX_TAIL:]):
+        if len(line.text) > 120 or is_sentence(line.text) or not _second_half(article, line):
+            break
+        tail.insert(0, line)
+    reachable = [line for line in tail if _REACHABLE.search(line.text)]
+    if not reachable or len(tail) == len(found):
+        return article
+    # a subheading or a list before the block is no part of it: at most three lines of names and offices are
+    tail = [line for line in tail if line.number >= reachable[0].number - 3]
+    contact = "\n".join(line.text.strip() for line in tail)
+    merged = f"{contact}\n{article.contact}" if article.contact else contact
+    return cut_lines(replace(article, contact=merged), "contact", tail)
 
 
 def _about_heading(text: str) -> bool:
@@ -114,6 +183,9 @@ def _about(article: Article) -> Article:
         # a heading such as "Über die Brücke" in the middle of an article is followed by further headings and much text
         if len(block) > 6 and not _ABOUT_US.match(line.text):
             continue
+        # an office describes itself in sentences; short lines under such a heading are the page's own list
+        if not any(len(part.text) >= MIN_DESCRIPTION for part in block[1:3]):
+            continue
         boilerplate = "\n".join(part.text for part in block)
         merged = f"{article.boilerplate}\n{boilerplate}" if article.boilerplate else boilerplate
         return cut_lines(replace(article, boilerplate=merged), "about", block)
@@ -125,10 +197,15 @@ def _credits(article: Article) -> Article:
     found: list[Credit] = list(article.credits)
     doomed: list[Line] = []
     spans: list[tuple[int, int]] = []
-    for line in lines(article.text):
+    rows = lines(article.text)
+    for line in rows:
         text = line.text.strip()
         match = _CREDIT.fullmatch(text) if len(text) <= 200 else None
         if match:
+            before = rows[line.number - 1] if line.number > 1 and line.number >= len(rows) - MAX_BEHIND else None
+            if before is not None and before not in doomed and _is_unlabelled(before.text.strip()):
+                found.append(Credit(kind="caption", text=before.text.strip()))
+                doomed.append(before)
             found.append(Credit(kind="photo", text=match.group(1).strip()))
             doomed.append(line)
         elif is_caption(text):
@@ -144,6 +221,15 @@ def _credits(article: Article) -> Article:
     return cut_lines(article, "credit", doomed)
 
 
+def _is_unlabelled(text: str) -> bool:
+    """Whether the line above a credit at the end of a text is the caption: one sentence that says what is seen."""
+    return (
+        20 <= len(text) <= MAX_UNLABELLED
+        and not re.search(r"[.!?]\s+[A-ZÄÖÜ„]|[„“\"]", text)
+        and bool(_SHOWS.search(text))
+    )
+
+
 def _edge_lines(article: Article, count: int = 3) -> list[Line]:
     found = lines(article.text)
     return [line for line in found if line.number < count or line.number >= len(found) - count]
@@ -157,16 +243,30 @@ def _source_line(article: Article) -> Article:
     return article
 
 
+def _persons(text: str) -> tuple[str, ...]:
+    """The persons a byline begins with; places, papers and roles behind them ("…, Frankfurt") are no part of them."""
+    return tuple(takewhile(is_person, byline_names(_ROLE.sub("", text))))
+
+
 def _byline(article: Article) -> Article:
     """A byline or an agency's sign as a line of its own, and a sign within the dateline."""
     for line in _edge_lines(article):
         text = line.text.strip()
         match = _BYLINE.fullmatch(text)
-        name = match.group(1) if match else ""
-        if match and re.fullmatch(r"[A-ZÄÖÜ]{2,5}", name):
-            return cut_lines(replace(article, agency=article.agency or name), "agency-mark", [line])
-        if match and (is_person(name) or (name and is_office(name) and line.number < 3 and len(name) <= 50)):
-            return cut_lines(replace(article, author=article.author or name), "byline", [line])
+        if match:
+            name = match.group("names")
+            if re.fullmatch(r"[A-ZÄÖÜ]{2,5}", name):
+                return cut_lines(replace(article, agency=article.agency or name), "agency-mark", [line])
+            photo = _PHOTO_BEHIND.search(name)
+            name = name[: photo.start()] if photo else name
+            persons = _persons(name)
+            office = not persons and is_office(name) and line.number < 3 and len(name) <= 50 and not is_sentence(text)
+            if photo and (persons or office):
+                article = replace(article, credits=(*article.credits, Credit(kind="photo", text=photo.group(1))))
+            if persons:
+                article = replace(article, author=article.author or "; ".join(persons))
+            if persons or office:
+                return cut_lines(article, "byline", [line])
         mark = _MARK.fullmatch(text)
         if mark and AGENCY_MARK.fullmatch(mark.group(1).lower()):
             return cut_lines(replace(article, agency=article.agency or mark.group(1)), "agency-mark", [line])

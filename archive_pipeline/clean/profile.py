@@ -9,12 +9,11 @@
     remove = ["div.meldung .teilen"]
     contact = "div.pressekontakt"
 
-Selectors are CSS (type, .class, #id, [attribute], [attribute=value], [attribute^=, $=, *=, ~=], descendant and
-child) or XPath, recognised by a leading "/" or "./". A list is tried in order; for `body` and `remove` it is a union.
+Selectors are CSS, or XPath recognised by a leading "/" or "./". A list is tried in order; for `body`, `remove`,
+`caption` and `contact` it is a union.
 """
 
 import fnmatch
-import re
 import tomllib
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -24,13 +23,14 @@ from urllib.parse import urlsplit
 
 from lxml.etree import XPath, XPathSyntaxError
 from lxml.html import HtmlElement
+from parsel import css2xpath
 
-from archive_pipeline.clean.days import parse_day, parse_iso
 from archive_pipeline.clean.figures import split_credit
 from archive_pipeline.clean.markup import element_text
 from archive_pipeline.clean.page import block_text
 from archive_pipeline.clean.text import normalise_body
 from archive_pipeline.errors import ConfigError
+from archive_pipeline.language.days import parse_day, parse_iso
 from archive_pipeline.model import Article, Capture, Credit, Source
 from archive_pipeline.protocols import Page
 
@@ -212,56 +212,6 @@ def _limit(value: object, where: str) -> date | None:
 
 def _compiled(selector: str, where: str) -> XPath:
     try:
-        return XPath(selector if selector.startswith(("/", "./")) else css_to_xpath(selector))
-    except (XPathSyntaxError, ValueError) as error:
+        return XPath(selector if selector.startswith(("/", "./")) else css2xpath(selector))
+    except (XPathSyntaxError, SyntaxError, RuntimeError) as error:
         raise ConfigError(f"{where}: Selektor {selector!r} ist nicht lesbar: {error}") from error
-
-
-_STEP = re.compile(r"(?P<type>[a-zA-Z][\w-]*|\*)?(?P<rest>(?:[.#][\w-]+|\[[^\]]+\])*)")
-_PART = re.compile(
-    r"\.(?P<class>[\w-]+)|#(?P<id>[\w-]+)"
-    r"|\[(?P<name>[\w:-]+)(?:(?P<operator>[~^$*]?=)[\"']?(?P<value>[^\"'\]]*)[\"']?)?\]"
-)
-_TESTS = {
-    "=": "@{name}='{value}'",
-    "^=": "starts-with(@{name}, '{value}')",
-    "*=": "contains(@{name}, '{value}')",
-    "~=": "contains(concat(' ', normalize-space(@{name}), ' '), ' {value} ')",
-    "$=": "substring(@{name}, string-length(@{name}) - {last}) = '{value}'",
-}
-
-
-def css_to_xpath(selector: str) -> str:
-    """A CSS selector of the supported subset as XPath. Raises ValueError for anything beyond it."""
-    paths = []
-    for alternative in selector.split(","):
-        path, axis = "", "descendant-or-self::"
-        for part_text in re.findall(r">|(?:\[[^\]]*\]|[^\s>\[])+", alternative):
-            if part_text == ">":
-                axis = "/"
-                continue
-            step = _step(part_text)
-            path += f"{axis}{step}" if axis == "/" or not path else f"//{step}"
-            axis = "//"
-        if not path or axis == "/":
-            raise ValueError(f"unvollständig: {alternative!r}")
-        paths.append(path)
-    return " | ".join(paths)
-
-
-def _step(part_text: str) -> str:
-    match = _STEP.fullmatch(part_text)
-    if not match:
-        raise ValueError(f"nicht unterstützt: {part_text!r}")
-    tests = []
-    for part in _PART.finditer(match["rest"]):
-        if part["class"]:
-            tests.append(_TESTS["~="].format(name="class", value=part["class"]))
-        elif part["id"]:
-            tests.append(f"@id='{part['id']}'")
-        elif part["operator"]:
-            value = part["value"]
-            tests.append(_TESTS[part["operator"]].format(name=part["name"], value=value, last=len(value) - 1))
-        else:
-            tests.append(f"@{part['name']}")
-    return (match["type"] or "*") + "".join(f"[{test}]" for test in tests)

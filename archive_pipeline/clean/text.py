@@ -7,7 +7,7 @@ from dataclasses import replace
 from archive_pipeline.model import Article, Credit, Source
 from archive_pipeline.protocols import Page
 
-__all__ = ["TextNormalisation", "normalise_body", "normalise_line"]
+__all__ = ["TextNormalisation", "normalise_body", "normalise_characters", "normalise_line"]
 
 # soft hyphen, zero-width characters, directional marks, byte order mark, replacement of objects
 _INVISIBLE = dict.fromkeys(

@@ -39,6 +39,7 @@ _GENERIC = terms(
 _KICKER = re.compile(
     r"kicker|overline|topline|dachzeile|roofline|spitzmarke|rubrik|category|pretitle|supertitle|hidden", re.I
 )
+_DIALOG = re.compile(r"cookie|consent|modal|overlay|popup", re.I)
 _ELSEWHERE = frozenset({"nav", "aside", "footer", "form"})
 
 
@@ -48,7 +49,7 @@ def find_title(markup: Markup, tree: HtmlElement, url: str | None, hint: str | N
     A first-level heading that a document title contains wins, because it is free of the site's name; then a lower
     heading that is most of one, or a whole part between its separators; then the titles themselves, affixes off.
     """
-    sites = _Sites(markup.sites, url)
+    sites = _Sites(markup.sites | markup.labels, url)
     named = [
         text
         for text in (
@@ -62,7 +63,9 @@ def find_title(markup: Markup, tree: HtmlElement, url: str | None, hint: str | N
     for level, share in (("h1", 0.0), ("h2", 0.5), ("h3", 0.5)):
         for heading in _headings(tree, level):
             if sites.specific(heading) and _contained(heading, named, share):
-                return _with_kicker(_without_kicker(heading, named), named, sites)
+                return _with_kicker(
+                    _without_kicker(heading, named), [text for text in named if text is not markup.title_element], sites
+                )
     stripped = [title for text in named if (title := _without_affixes(text, sites))]
     if stripped and (len(named) > 1 or not _SECTION.fullmatch(stripped[0])):
         return stripped[0]
@@ -145,7 +148,10 @@ def _headings(tree: HtmlElement, level: str) -> list[str]:
     """Texts of the headings of one level, without kickers inside them; logos (links to the start page) left out."""
     found = []
     for heading in tree.iter(level):
-        if any(ancestor.tag in _ELSEWHERE for ancestor in heading.iterancestors()):
+        if any(
+            ancestor.tag in _ELSEWHERE or _DIALOG.search(ancestor.get("class") or "")
+            for ancestor in heading.iterancestors()
+        ):
             continue
         if any(_HOME.fullmatch(link.get("href") or "") for link in heading.iter("a")):
             continue
@@ -169,6 +175,9 @@ def _without_affixes(text: str, sites: _Sites) -> str | None:
     if not parts:
         return None
     best = max(parts, key=len)
+    site, colon, rest = best.partition(": ")
+    if colon and sites.is_name(site) and sites.specific(rest):
+        best = rest
     pieces = _DASH.split(best)
     while len(pieces) > 1 and sites.is_name(pieces[-1]):
         pieces.pop()

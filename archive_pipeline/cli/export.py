@@ -24,8 +24,11 @@ def export(settings: Settings, format_name: str, output: Path | None) -> None:
         else:
             # a half-written file must never pass for a whole one
             unfinished = output.with_name(output.name + ".part")
-            with unfinished.open("w", encoding="utf-8", newline="") as out:
-                count = exporter.export(iterate_releases(db), out)
-            unfinished.replace(output)
+            try:
+                with unfinished.open("w", encoding="utf-8", newline="") as out:
+                    count = exporter.export(iterate_releases(db), out)
+                unfinished.replace(output)
+            finally:
+                unfinished.unlink(missing_ok=True)
     if not settings.quiet:
         click.echo(f"{count} Mitteilungen als {format_name}{f' nach {output}' if output else ''}", err=True)

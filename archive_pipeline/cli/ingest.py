@@ -1,6 +1,7 @@
 """`run` and `import`: documents into the archive."""
 
 import json
+import os
 import re
 import unicodedata
 from dataclasses import replace
@@ -16,6 +17,9 @@ from archive_pipeline.errors import ConfigError
 from archive_pipeline.model import RunReport, Source
 from archive_pipeline.pipeline import run as run_pipeline
 from archive_pipeline.workspace import Workspace, open_workspace
+
+SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What `--source` may be called: a slash would let files of two sources pass for one."""
 
 COUNTS = ("new", "changed", "unchanged", "quarantined", "refused", "failed")
 
@@ -47,7 +51,9 @@ def run(ctx: click.Context, source_ids: tuple[str, ...], limit: int | None, work
 @click.command("import")
 @click.argument("path", type=click.Path(path_type=Path, exists=True))
 @click.option("--source", "source_id", help="Quelle, der die Dateien gehören (Kennung aus sources.toml oder neu)")
-@click.option("--no-gate", is_flag=True, help="nichts in Quarantäne stellen")
+@click.option(
+    "--no-gate", is_flag=True, help="ohne die Güteprüfung am Ende; Fehler- und Anmeldeseiten bleiben in Quarantäne"
+)
 @click.option("--workers", type=click.IntRange(1, 64), default=1, help="Prozesse für Reinigung und Verschlagwortung")
 @click.option("--json", "as_json", is_flag=True, help="Ereignisse als JSON-Zeilen, zuletzt die Zusammenfassung")
 @click.pass_context
@@ -68,20 +74,33 @@ def _import_source(workspace: Workspace, path: Path, source_id: str | None) -> S
     """
     root = path.resolve()
     fetcher = workspace.plugins.fetchers["folder"]
-    configured = [source for source in workspace.config.sources if source.id == source_id]
-    if configured:
-        return replace(configured[0], fetcher="folder", path=str(root), url=None, options=fetcher.options())
+    configured = {source.id: source for source in workspace.config.sources}
+    if source_id in configured:
+        return replace(configured[source_id], fetcher="folder", path=str(root), url=None, options=fetcher.options())
+    if source_id is not None and not SOURCE_ID.fullmatch(source_id):
+        raise click.UsageError(f"--source {source_id!r}: nur Buchstaben, Ziffern und . _ -, höchstens 64 Zeichen")
     name = source_id or f"import-{_slug(root.name)}"
+    place = _readable(root)
     with workspace.writing("import") as db, write_tx(db):
-        known = import_root(db, name)
-        if known is not None and known != str(root) and source_id is None:
+        known = "der Quelle aus sources.toml" if name in configured else import_root(db, name)
+        if known is not None and known != place and source_id is None:
+            hint = f"diesem Ordner einen eigenen Namen geben: archive-pipeline import {path} --source NAME"
+            if not known:
+                hint += f"; ist es derselbe Ordner wie damals: --source {name}"
             raise ConfigError(
-                f"Unter dem Namen {name!r} liegen schon Dateien aus {known} im Archiv",
-                hint=f"diesem Ordner einen eigenen Namen geben: archive-pipeline import {path} --source NAME",
+                f"Unter dem Namen {name!r} liegen schon Dateien aus {known or 'einem anderen Ordner'} im Archiv",
+                hint=hint,
             )
-        source = Source(id=name, title=root.name, fetcher="folder", path=str(root), options=fetcher.options())
-        record_source(db, replace(source, path=None), import_root=str(root))
+        source = Source(
+            id=name, title=_readable(root.name), fetcher="folder", path=str(root), options=fetcher.options()
+        )
+        record_source(db, source, import_root=place)
     return source
+
+
+def _readable(path: Path | str) -> str:
+    """A path as text that can be stored: bytes that are no UTF-8 are written as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _slug(name: str) -> str:
@@ -134,5 +153,7 @@ def say_report(report: RunReport) -> None:
     )
     parts = [f"{report.total(name)} {word}" for name, word in words if name in COUNTS[:3] or report.total(name)]
     click.echo(", ".join(parts) + f" · Lauf {report.run_id}")
-    if not report.total("new") and not report.total("changed") and not report.total("failed"):
+    if not report.total("seen") and not report.total("failed") and not report.total("refused"):
+        click.echo("Nichts gefunden: die Quellen bieten keine Dokumente an.")
+    elif report.total("seen") and report.total("unchanged") >= report.total("seen"):
         click.echo("Nichts Neues: alles ist schon archiviert.")

@@ -1,8 +1,10 @@
 """`archive-pipeline`: the table of commands. Nothing heavy is imported until a command is called."""
 
 import importlib
+import io
 import json
 import os
+import sqlite3
 import sys
 import traceback
 from dataclasses import dataclass
@@ -137,8 +139,10 @@ def command_line(ctx: click.Context, folder: Path, quiet: bool, verbose: int) ->
 def main() -> None:
     """Entry point: runs the command line and turns errors into one or two lines and an exit code."""
     sys.excepthook = _say_unexpected
+    _prepare_stdout()
     try:
         code = command_line.main(standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -146,17 +150,40 @@ def main() -> None:
         click.echo("Abgebrochen; der Stand ist gesichert.", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         sys.exit(0)
     except ArchivePipelineError as error:
         _say(error)
         sys.exit(error.exit_code)
+    except OSError as error:
+        _drop_stdout()
+        where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+        hint = "Pfad, Rechte und freien Platz prüfen: archive-pipeline doctor"
+        _say(ArchivePipelineError(f"{error.strerror or error}{where}", hint=hint), error)
+        sys.exit(1)
+    except sqlite3.Error as error:
+        hint = "archive-pipeline doctor prüft; archive-pipeline rebuild baut die Datenbank neu auf"
+        _say(ArchivePipelineError(f"Die Datenbank antwortet nicht: {error}", hint=hint), error)
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _say(error: ArchivePipelineError) -> None:
+def _prepare_stdout() -> None:
+    """Output fails neither for a character its encoding lacks nor where there is none (`>&-`)."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+    elif isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # an escape that JSON knows too
+
+
+def _drop_stdout() -> None:
+    """What could not be written must not be tried again when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _say(error: ArchivePipelineError, cause: Exception | None = None) -> None:
     if "-vv" in sys.argv:
-        traceback.print_exception(error)
+        traceback.print_exception(cause or error)
     if isinstance(error, ConfigError):
         for problem in error.problems:
             click.echo(str(problem), err=True)

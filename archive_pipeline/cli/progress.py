@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from archive_pipeline.cli.main import Settings
-from archive_pipeline.cli.wording import shorten
+from archive_pipeline.cli.wording import german_number, shorten
 from archive_pipeline.model import SourceReport
 
 __all__ = ["reporter"]
@@ -71,8 +71,13 @@ def _json_line(report: SourceReport) -> None:
 
 
 def _plain_line(report: SourceReport) -> None:
-    if not report.seconds:
-        return
+    if report.seconds:
+        for line in _lines(report):
+            click.echo(line, err=True)
+
+
+def _lines(report: SourceReport) -> Iterator[str]:
+    """What there is to say about a finished source, its first failures included."""
     parts = [f"{report.seen} geprüft", f"{report.new} neu"]
     for count, word in (
         (report.changed, "geändert"),
@@ -86,12 +91,12 @@ def _plain_line(report: SourceReport) -> None:
         if count:
             parts.append(f"{count} {word}")
     mark = "✖" if report.failed else "✔"
-    click.echo(f"{mark} {report.source_id}  {' · '.join(parts)}  {report.seconds:.1f} s".replace(".", ","), err=True)
+    yield f"{mark} {report.source_id}  {' · '.join(parts)}  {german_number(report.seconds)} s"
     for failure in report.failures[:SHOWN_FAILURES]:
-        click.echo(f"    {failure.key}: {shorten(failure.reason, 160)}", err=True)
+        yield f"    {failure.key}: {shorten(failure.reason, 160)}"
     if len(report.failures) > SHOWN_FAILURES:
         rest = len(report.failures) - SHOWN_FAILURES
-        click.echo(f"    und {rest} weitere: archive-pipeline status --failures", err=True)
+        yield f"    und {rest} weitere: archive-pipeline status --failures"
 
 
 class _Bar:
@@ -113,9 +118,10 @@ class _Bar:
             + report.failed
         )
         if report.source_id not in self._tasks:
-            self._tasks[report.source_id] = self._bar.add_task(report.source_id)
+            self._tasks[report.source_id] = self._bar.add_task(report.source_id, total=max(report.seen, done))
         task = self._tasks[report.source_id]
         self._bar.update(task, completed=done, total=max(report.seen, done))
         if report.seconds:
             self._bar.remove_task(task)
-            _plain_line(report)
+            for line in _lines(report):  # past Click, which would write into the bar
+                self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)

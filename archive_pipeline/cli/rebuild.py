@@ -10,7 +10,7 @@ from archive_pipeline.rebuilding import rebuild as rebuild_archive
 from archive_pipeline.workspace import open_workspace
 
 EVERY = 500
-"""Captures between two progress lines."""
+"""Captures between two progress lines, at least."""
 
 
 @click.command()
@@ -24,8 +24,12 @@ def rebuild(settings: Settings, workers: int, as_json: bool) -> None:
     """
     workspace = open_workspace(settings.folder)
 
+    told = 0
+
     def progress(captures: int) -> None:
-        if captures % EVERY == 0 and not settings.quiet:
+        nonlocal told
+        if captures >= told + EVERY and not settings.quiet:
+            told = captures
             click.echo(f"{captures} Erfassungen gelesen …", err=True)
 
     result = rebuild_archive(workspace, workers=workers, progress=progress)

@@ -3,13 +3,14 @@
 import json
 import sys
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
 import click
 
 from archive_pipeline.cli.main import Settings
-from archive_pipeline.cli.wording import german_date
+from archive_pipeline.cli.wording import WORDS_WITH_A_DASH, german_date
 from archive_pipeline.query import And, Node, Not, Or
 from archive_pipeline.search.names import VocabularyNames
 from archive_pipeline.search.parser import Match, parse_query
@@ -21,7 +22,11 @@ from archive_pipeline.workspace import open_workspace
 FACET_NAMES = {"district": "Kreis", "party": "Partei", "organisation": "Organisation", "topic": "Thema", "year": "Jahr"}
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+OPTIONS = ("--match", "--limit", "--offset", "--sort", "--json", "--batch", "--help")
+"""What may begin with two dashes; with one, `-wort` is part of the query."""
+
+
+@click.command(context_settings=WORDS_WITH_A_DASH)
 @click.argument("words", nargs=-1, metavar="ANFRAGE…", type=click.UNPROCESSED)
 @click.option(
     "--match",
@@ -56,6 +61,11 @@ def search(
     """
     if not words and queries is None:
         raise click.UsageError("Eine Anfrage fehlt, oder --batch DATEI")
+    for word in words:
+        name = word.partition("=")[0]
+        if name.startswith("--") and name[2:3].isalpha() and name not in OPTIONS:
+            near = get_close_matches(name, OPTIONS, n=1)
+            raise click.UsageError(f"Die Option {word} gibt es nicht" + (f" – meinten Sie {near[0]}?" if near else ""))
     workspace = open_workspace(settings.folder)
     behind = workspace.refresh_index()
     if behind:
@@ -75,7 +85,7 @@ def search(
 def _batch(service: SearchService, queries: Path, match: Match | None, limit: int) -> None:
     """One line per query line, whatever is in it."""
     today = date.today()
-    with queries.open(encoding="utf-8", errors="replace") as lines:
+    with queries.open(encoding="utf-8-sig", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -136,7 +146,7 @@ def _marked(snippet: Snippet) -> str:
     return " ".join((text + snippet.text[position:]).split())
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(context_settings=WORDS_WITH_A_DASH)
 @click.argument("words", nargs=-1, required=True, metavar="ANFRAGE…", type=click.UNPROCESSED)
 @click.pass_obj
 def explain(settings: Settings, words: tuple[str, ...]) -> None:

@@ -6,18 +6,21 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import distributions
+from pathlib import Path
 from typing import Literal
 
 import click
 
 from archive_pipeline.archive.captures import known_lengths
+from archive_pipeline.archive.decisions import read_decisions
 from archive_pipeline.archive.reading import last_seq
 from archive_pipeline.archive.runs import SourceStatus, failures, last_run, source_status
 from archive_pipeline.cli.main import Settings
-from archive_pipeline.cli.wording import shorten
-from archive_pipeline.errors import ArchivePipelineError, IndexingError, NoArchiveError
+from archive_pipeline.cli.wording import german_number, shorten
+from archive_pipeline.errors import ArchiveError, ArchivePipelineError, IndexingError, NoArchiveError
 from archive_pipeline.workspace import Workspace, open_workspace
 
 LOW_SPACE = 1_000_000_000
@@ -37,14 +40,12 @@ def status(settings: Settings, show_failures: bool, as_json: bool) -> None:
         problems = failures(db, run.id) if run else []
         newest = last_seq(db)
     lag = _index_lag(workspace, newest)
-    size = sum(path.stat().st_size for path in workspace.data.rglob("*") if path.is_file())
+    size = _size(workspace.data)
     if as_json:
         _status_json(sources, lag, size)
         return
     releases = sum(source.releases for source in sources)
-    click.echo(
-        f"Archiv         {workspace.data} · {releases} Mitteilungen · {size / 1_000_000:.1f} MB".replace(".", ",")
-    )
+    click.echo(f"Archiv         {workspace.data} · {releases} Mitteilungen · {german_number(size / 1_000_000)} MB")
     if run is not None:
         end = f"beendet {run.finished_at[:16]} (Exitcode {run.exit_code})" if run.finished_at else "nicht beendet"
         click.echo(f"Letzter Lauf   {run.id} · begonnen {run.started_at[:16]} UTC · {end}")
@@ -57,6 +58,15 @@ def status(settings: Settings, show_failures: bool, as_json: bool) -> None:
             click.echo(f"✖ {failure.source_id} {failure.key} [{failure.stage}] {failure.reason}")
     elif problems:
         click.echo(f"{len(problems)} Fehler im letzten Lauf: archive-pipeline status --failures")
+
+
+def _size(folder: Path) -> int:
+    """Bytes below a folder; files that a run takes away meanwhile count nothing."""
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size if path.is_file() else 0
+    return size
 
 
 def _source_line(source: SourceStatus) -> None:
@@ -129,7 +139,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
             line = {"name": check.name, "state": check.state, "text": check.text, "code": check.code}
             click.echo(json.dumps(line, ensure_ascii=False))
         else:
-            click.echo(f"{MARKS[check.state]} {check.name:<12} {check.text}")
+            click.echo(f"{MARKS[check.state]} {check.name:<14} {check.text}")
     ctx.exit(code)
 
 
@@ -193,8 +203,17 @@ def _check_folder(workspace: Workspace) -> Iterator[Check]:
     if not os.access(folder, os.W_OK):
         yield Check(name="Rechte", state="problem", text=f"{folder} ist nicht beschreibbar", code=1)
     free = shutil.disk_usage(folder).free
-    text = f"{free / 1_000_000_000:.1f} GB frei".replace(".", ",")
+    text = f"{german_number(free / 1_000_000_000)} GB frei"
     yield Check(name="Platz", state="warning" if free < LOW_SPACE else "ok", text=text)
+    yield _check_decisions(workspace)
+
+
+def _check_decisions(workspace: Workspace) -> Check:
+    try:
+        count = sum(1 for _ in read_decisions(workspace.decisions_file))
+    except ArchiveError as error:
+        return Check(name="Entscheidungen", state="problem", text=f"{error.message} – {error.hint}", code=20)
+    return Check(name="Entscheidungen", state="ok", text=str(count))
 
 
 def _check_warc(workspace: Workspace, known: dict[str, int]) -> Iterator[Check]:

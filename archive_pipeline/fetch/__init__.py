@@ -1,6 +1,6 @@
 """Fetchers and what they work with: `context` is their way to network and archive, `http` the one client behind it,
-`transport` the guarded way to the network, `robots` what hosts permit; `folder` and `feed` are the built-in kinds of
-sources.
+`transport` the guarded way to the network, `robots` what hosts permit; `folder`, `feed` (with `json_feed`), `sitemap`
+and `listing` are the built-in kinds of sources, `discovery` is what the last three share.
 """
 
 from archive_pipeline.fetch.context import SourceContext

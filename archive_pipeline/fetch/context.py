@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from archive_pipeline.errors import (
     CodingError,
     FetchError,
+    FixityError,
     OutputLimitError,
     RefusedError,
     TooLargeError,
@@ -20,7 +21,7 @@ from archive_pipeline.errors import (
 )
 from archive_pipeline.fetch.http import HttpClient, sendable_url
 from archive_pipeline.fetch.options import HttpOptions
-from archive_pipeline.fetch.robots import Robots, RobotsAnswer
+from archive_pipeline.fetch.robots import MAX_RULES_BYTES, Robots, RobotsAnswer
 from archive_pipeline.model import Capture, CaptureResult, Gone, Item, Refused, Source, Unmodified
 from archive_pipeline.warc import (
     Description,
@@ -136,12 +137,26 @@ class SourceContext:
             previous = self._previous(address)
             exchange = self._request(address, _conditions(previous) if item else {}, pause)
             if exchange.status not in REDIRECTS:
-                return self._settle(exchange, item, previous)
+                return self._settle_anew(exchange, item, previous, pause)
             self._keep(exchange)
             address = _redirected(exchange)
         raise FetchError(f"Mehr als {MAX_REDIRECTS} Weiterleitungen", url=url, hint="Adresse im Browser prüfen")
 
-    def _request(self, address: str, conditions: dict[str, str], pause: float) -> Exchange:
+    def _settle_anew(
+        self, exchange: Exchange, item: Item | None, previous: Previous | None, pause: float
+    ) -> CaptureResult:
+        """Settle; where "not modified" refers to a copy that is damaged here, ask for the bytes once more."""
+        try:
+            return self._settle(exchange, item, previous)
+        except FixityError:
+            if exchange.status != HTTPStatus.NOT_MODIFIED:
+                raise
+            self._keep(exchange)
+            return self._settle(self._request(exchange.url, {}, pause), item, None)
+
+    def _request(
+        self, address: str, conditions: dict[str, str], pause: float, max_bytes: int | None = None
+    ) -> Exchange:
         """One address, tried again while the failure may pass; the answers that failed are kept as evidence."""
         interval = self._client.interval if self._options.interval is None else self._options.interval
         for attempt in range(TRIES):
@@ -150,7 +165,7 @@ class SourceContext:
                 exchange = self._client.exchange(
                     address,
                     {"Accept-Language": self._source.language, **conditions},
-                    max_bytes=self._max_bytes,
+                    max_bytes=max_bytes or self._max_bytes,
                     interval=max(interval, pause),
                     allow_private=self._options.allow_private,
                 )
@@ -194,16 +209,26 @@ class SourceContext:
         return capture
 
     def _ask_robots(self, url: str) -> RobotsAnswer:
-        address = url
-        for _ in range(MAX_REDIRECTS + 1):
-            exchange = self._request(address, {}, 0)
-            self._keep(exchange)
-            if exchange.truncated is not None:
-                raise TransientFetchError(_too_large(self._max_bytes), url=url)
-            if exchange.status not in REDIRECTS:
-                return RobotsAnswer(exchange.status, _best_body(exchange, self._max_bytes)[0])
-            address = _redirected(exchange)
-        return RobotsAnswer(404, b"")  # RFC 9309, 2.3.1.2: after five redirects it counts as not there
+        limit = max(self._max_bytes, MAX_RULES_BYTES)
+        exchange = self._request(url, {}, 0, limit)
+        try:
+            for _ in range(MAX_REDIRECTS):
+                if exchange.status not in REDIRECTS:
+                    break
+                self._keep(exchange)
+                exchange = self._request(_redirected(exchange), {}, 0, limit)
+        except FetchError as error:  # the host is there, but sends us where nothing can be read
+            raise TransientFetchError(error.message, url=url) from error
+        self._keep(exchange)
+        if exchange.truncated is not None:
+            raise TransientFetchError(_too_large(limit), url=url)
+        if exchange.status in REDIRECTS:
+            return RobotsAnswer(404, b"")  # RFC 9309, 2.3.1.2: after five redirects it counts as not there
+        try:
+            body, _ = decode_body(exchange.payload, exchange.header("content-encoding") or "", limit)
+        except CodingError as error:
+            raise TransientFetchError(f"nicht zu entpacken: {error}", url=url) from error
+        return RobotsAnswer(exchange.status, body)
 
     def _keep(self, exchange: Exchange) -> None:
         """Store an answer that is not what was asked for, as evidence."""
@@ -277,11 +302,11 @@ def _transient(exchange: Exchange) -> TransientFetchError:
 def _retry_after(exchange: Exchange) -> float:
     """The pause in seconds that the server asks for, 0 if it doesn't (RFC 9110, 10.2.3)."""
     value = (exchange.header("retry-after") or "").strip()
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0, (aware - exchange.started_at).total_seconds())

@@ -1,30 +1,33 @@
-"""Fetcher `feed`: RSS 0.9x, 1 and 2, Atom. feedparser reads the bytes that the context fetched, nothing else."""
+"""Fetcher `feed`: RSS 0.9x, 1 and 2, Atom, JSON Feed. feedparser reads the bytes that the context fetched, no more."""
 
 import calendar
 import io
 import logging
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
-from urllib.parse import urljoin, urlsplit
-from zoneinfo import ZoneInfo
+from itertools import islice
+from urllib.parse import urlsplit
 
 import feedparser
 from pydantic import BaseModel, Field
-from w3lib.html import remove_tags, replace_entities
 
 from archive_pipeline.address import canonical_url
-from archive_pipeline.errors import FetchError, RefusedError
+from archive_pipeline.errors import FetchError
+from archive_pipeline.fetch.discovery import absolute_url, expect_capture, plain_text, source_url
+from archive_pipeline.fetch.json_feed import is_json, json_feed_items
 from archive_pipeline.fetch.options import HttpOptions
-from archive_pipeline.model import Capture, CaptureResult, Gone, Item, Refused, Source
+from archive_pipeline.language.days import BERLIN, parse_day, parse_iso
+from archive_pipeline.model import Capture, CaptureResult, Item, Source
 from archive_pipeline.protocols import FetchContext
 
 __all__ = ["FeedFetcher", "FeedOptions"]
 
-BERLIN = ZoneInfo("Europe/Berlin")
 FEED_ADDRESS = re.compile(r"(^|/)(feeds?|rss2?|atom|rdf)(/|\.|$)|[._-](feed|rss|atom|rdf)(/|$)|\.xml$", re.IGNORECASE)
 FEED_QUERY = re.compile(r"(^|[=&])(feed|rss2?|atom)([=&]|$)", re.IGNORECASE)
 FITS_WELL = 100
+REFERENCE = re.compile(rb"&#(?:x([0-9a-f]+)|([0-9]+));", re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
 
@@ -52,19 +55,23 @@ class FeedFetcher:
 
     def discover(self, source: Source, context: FetchContext) -> Iterator[Item]:
         """The entries of the feed, in its order. Raises FetchError when there is none to read, RefusedError."""
-        if source.url is None:
-            raise FetchError("Der Quelle fehlt url", hint='in sources.toml url = "https://…" setzen')
-        capture = _captured(context.get(source.url), source.url)
-        entries = _entries(capture, source.url)
+        url = source_url(source)
+        capture = expect_capture(context.get(url), url, "Den Feed")
+        items = _items(capture, source, url)
         seen: set[str] = set()
         without_address = 0
-        for entry in entries[: source.options_as(FeedOptions).max_items]:
-            item = _item(entry, source, capture.target)
+        for item in islice(items, source.options_as(FeedOptions).max_items):
             if item is None:
                 without_address += 1
             elif item.key not in seen:
                 seen.add(item.key)
                 yield item
+        if without_address and not seen:
+            raise FetchError(
+                f"Kein Eintrag des Feeds hat eine Adresse ({without_address} gelesen)",
+                url=url,
+                hint="den Betreiber der Website verständigen",
+            )
         if without_address:
             logger.warning("%s: %d Einträge ohne Adresse übergangen", source.id, without_address)
 
@@ -73,27 +80,25 @@ class FeedFetcher:
         yield context.get(item.url or item.key, item=item)
 
 
-def _captured(result: CaptureResult, url: str) -> Capture:
-    if isinstance(result, Capture):
-        return result
-    if isinstance(result, Refused):
-        raise RefusedError(result.reason, url=url)
-    reason = result.reason if isinstance(result, Gone) else "keine Antwort"
-    raise FetchError(f"Den Feed gibt es nicht mehr: {reason}", url=url, hint="Adresse der Quelle prüfen")
+def _items(capture: Capture, source: Source, url: str) -> Iterable[Item | None]:
+    """All entries in their order; None for one without a web address."""
+    if not capture.body.strip():
+        raise FetchError(f"Der Feed ist leer ({len(capture.body)} Bytes)", url=url, hint="Adresse im Browser prüfen")
+    if is_json(capture):
+        return json_feed_items(capture, source.id)
+    return (_item(entry, source, capture.target) for entry in _entries(capture, url))
 
 
 def _entries(capture: Capture, url: str) -> list[feedparser.FeedParserDict]:
-    if not capture.body.strip():
-        raise FetchError(f"Der Feed ist leer ({len(capture.body)} Bytes)", url=url, hint="Adresse im Browser prüfen")
-    charset = f"; charset={capture.charset}" if capture.charset else ""
-    # a stream, as feedparser takes anything else for an address or a file name first; application/xml, as it reads a
-    # missing charset of text/xml as ASCII
-    parsed = feedparser.parse(
-        io.BytesIO(capture.body),
-        response_headers={"content-type": f"application/xml{charset}", "content-location": capture.target},
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
+    try:
+        parsed = _parsed(capture, capture.body)
+    except (ValueError, OverflowError):
+        try:
+            parsed = _parsed(capture, REFERENCE.sub(_of_a_character, capture.body))
+        except (ValueError, OverflowError) as error:
+            raise FetchError(
+                f"Der Feed ist nicht lesbar ({error})", url=url, hint="den Betreiber der Website verständigen"
+            ) from error
     entries: list[feedparser.FeedParserDict] = parsed.entries
     if entries:
         return entries
@@ -112,39 +117,54 @@ def _entries(capture: Capture, url: str) -> list[feedparser.FeedParserDict]:
     return []
 
 
+def _parsed(capture: Capture, body: bytes) -> feedparser.FeedParserDict:
+    """Raises ValueError or OverflowError for references to no character, and for charsets that are none."""
+    charset = f"; charset={capture.charset}" if capture.charset else ""
+    # a stream, as feedparser takes anything else for an address or a file name first; application/xml, as it reads a
+    # missing charset of text/xml as ASCII
+    return feedparser.parse(
+        io.BytesIO(body),
+        response_headers={"content-type": f"application/xml{charset}", "content-location": capture.target},
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+
+
+def _of_a_character(reference: re.Match[bytes]) -> bytes:
+    """The reference; one to no character (half a surrogate pair, as some systems write emoji) as the replacement
+    character."""
+    digits = reference[1] or reference[2]
+    code = int(digits, 16 if reference[1] else 10) if len(digits) <= 8 else 0
+    is_character = 0 < code < 0xD800 or 0xDFFF < code <= 0x10FFFF
+    return reference[0] if is_character else b"&#xFFFD;"
+
+
 def _item(entry: feedparser.FeedParserDict, source: Source, base: str) -> Item | None:
-    link = entry.get("link") or next((file["href"] for file in entry.get("enclosures", ()) if file.get("href")), "")
-    try:
-        url = urljoin(base, link.strip()) if link else ""
-    except ValueError:
-        return None
-    if not url.startswith(("http://", "https://")):
+    files = (file["href"] for file in entry.get("enclosures", ()) if file.get("href"))
+    identity = entry.get("id", "")
+    url = absolute_url(entry.get("link") or next(files, "") or (identity if "://" in identity else ""), base)
+    if url is None:
         return None
     changed = entry["updated"] if "updated" in entry else entry.get("published")
     return Item(
         source_id=source.id,
         key=canonical_url(url),
         url=url,
-        title=_plain(entry.get("title", "")) or None,
+        title=plain_text(entry.get("title", "")) or None,
         published=_day(entry),
-        fingerprint=f"{entry.get('id', '')} {changed or ''}".strip() or None,
+        fingerprint=f"{identity} {changed or ''}".strip() or None,
     )
 
 
-def _plain(title: str) -> str:
-    """A title without the markup that some feeds put there."""
-    text: str = replace_entities(remove_tags(replace_entities(title)))
-    return " ".join(text.split())
-
-
 def _day(entry: feedparser.FeedParserDict) -> str | None:
-    """The day of publication where the publisher lives; feedparser gives UTC."""
-    moment = entry.get("published_parsed")
-    if moment is None and "updated_parsed" in entry:  # asked for only where it is: feedparser warns otherwise
-        moment = entry["updated_parsed"]
-    if moment is None:
-        return None
-    try:
-        return datetime.fromtimestamp(calendar.timegm(moment), UTC).astimezone(BERLIN).date().isoformat()
-    except (ValueError, OverflowError):
-        return None
+    """The day of publication where the publisher lives; feedparser gives UTC. What it can't read may be German."""
+    # the change is asked for only where it is stated: feedparser warns otherwise
+    for name in ("published", "updated"):
+        if name not in entry:
+            continue
+        if moment := entry.get(f"{name}_parsed"):
+            with suppress(ValueError, OverflowError):
+                return datetime.fromtimestamp(calendar.timegm(moment), UTC).astimezone(BERLIN).date().isoformat()
+        elif day := parse_iso(entry[name]) or parse_day(entry[name]):
+            return day.isoformat()
+    return None

@@ -1,12 +1,15 @@
 """Fetcher `folder`: the files of a folder, as they lie there."""
 
+import errno
 import fnmatch
 import mimetypes
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
@@ -58,8 +61,9 @@ class FolderOptions(BaseModel):
 class FolderFetcher:
     """Every file is an item; `.gz` around a file is opened.
 
-    An item's key is its path below the folder, with `/`, in Unicode form NFC; its fingerprint is size and time of
-    change. Hidden files, and links that lead out of the folder, are no items.
+    An item's key is its path below the folder, with `/`, in Unicode form NFC; of several files that this makes one
+    name of, all but one have their bytes percent-encoded in the key. Its fingerprint is size and time of change.
+    Hidden files, and links that lead out of the folder, are no items.
     """
 
     options: type[BaseModel] = FolderOptions
@@ -73,9 +77,11 @@ class FolderFetcher:
         root = _root(source, context)
         options = source.options_as(FolderOptions)
         closed: list[OSError] = []
-        found = [(_key(path, root), path) for path in _files(root, closed, recursive=options.recursive)]
-        for key, path in sorted(found):
-            if _wanted(key, options):
+        found: dict[str, list[Path]] = {}
+        for path in _files(root, closed, recursive=options.recursive):
+            found.setdefault(_key(path, root), []).append(path)
+        for name, paths in sorted(found.items()):
+            for key, path in _told_apart(name, paths, root) if _wanted(name, options) else ():
                 yield Item(source_id=source.id, key=key, media_type=_media_type(key), fingerprint=_fingerprint(path))
         # a folder that can't be opened becomes an item too: capturing it fails with the reason, instead of silence
         for error in closed:
@@ -106,11 +112,13 @@ class FolderFetcher:
 def _root(source: Source, context: FetchContext) -> Path:
     if source.path is None:
         raise FetchError("Der Quelle fehlt path", hint='in sources.toml path = "ordner" setzen')
-    root = SAMPLE_FOLDER if source.path == SAMPLE else context.base / source.path
+    root = SAMPLE_FOLDER if source.path == SAMPLE else context.base / Path(source.path).expanduser()
     if not root.exists():
         raise FetchError(f"Den Ordner {source.path} gibt es nicht", url=source.path, hint=f"gesucht in {context.base}")
     if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
         raise FetchError(f"Der Ordner {source.path} ist nicht lesbar", url=source.path, hint="Zugriffsrechte prüfen")
+    if not root.is_dir() and not root.is_file():
+        raise FetchError(f"{source.path} ist weder Ordner noch Datei", url=source.path, hint="path der Quelle prüfen")
     return root
 
 
@@ -136,11 +144,19 @@ def _fingerprint(path: Path) -> str | None:
 
 
 def _inside(path: Path, root: Path) -> bool:
-    """A file, not a device or pipe, and not a link that leads out of the folder."""
-    if not path.is_symlink():
-        return path.is_file()
-    target = path.resolve()
-    return target.is_file() and target.is_relative_to(root.resolve())
+    """A file, not a device or pipe, and not a link that leads out of the folder or in a circle."""
+    try:
+        if not path.is_symlink():
+            return path.is_file()
+        target = _real(path)
+        return target.is_relative_to(_real(root)) and target.is_file()
+    except PermissionError:
+        return True  # capturing it will say why
+
+
+def _real(path: Path) -> Path:
+    """The path without links. `Path.resolve` raises RuntimeError for links in a circle."""
+    return Path(os.path.realpath(path))
 
 
 def _readable(name: str) -> str:
@@ -158,16 +174,35 @@ def _key(path: Path, root: Path) -> str:
     return "/".join(_readable(part) for part in parts)
 
 
+def _raw_key(path: Path, root: Path) -> str:
+    return "/".join(quote(os.fsencode(part)) for part in path.relative_to(root).parts)
+
+
+def _told_apart(name: str, paths: list[Path], root: Path) -> Iterator[tuple[str, Path]]:
+    """A key for each of the files whose readable name is the same: usually one."""
+    main = paths[0] if len(paths) == 1 else _locate(root, name)
+    for path in paths:
+        yield (name if path == main else _raw_key(path, root)), path
+
+
 def _locate(root: Path, key: str) -> Path:
     """The file that `key` names, however the file system spells its name. Raises FileNotFoundError."""
     top = root.parent if root.is_file() else root
     path = top
     for part in key.split("/"):
-        exact = path / part
-        path = exact if exact.exists() else next((p for p in path.iterdir() if _readable(p.name) == part), exact)
-    if not path.resolve().is_relative_to(top.resolve()):
+        path = _spelled(path, part)
+    if not _real(path).is_relative_to(_real(top)):
         raise FileNotFoundError(key)
     return path
+
+
+def _spelled(folder: Path, part: str) -> Path:
+    # the usual spellings first: looking through a folder of many files takes long
+    for spelling in (part, unicodedata.normalize("NFD", part), os.fsdecode(part.encode("latin-1", "replace"))):
+        if os.path.lexists(folder / spelling):
+            return folder / spelling
+    fits = (path for path in folder.iterdir() if part in (_readable(path.name), quote(os.fsencode(path.name))))
+    return next(fits, folder / part)
 
 
 def _wanted(key: str, options: FolderOptions) -> bool:
@@ -194,9 +229,13 @@ def _media_type(key: str) -> str | None:
 
 
 def _read(path: Path, key: str, max_bytes: int) -> bytes:
-    with path.open("rb") as file:
+    # opening a pipe that took the file's place would wait for a writer forever
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError(errno.EINVAL, "keine gewöhnliche Datei")
         # one byte more than allowed tells that it is too large, also when it is growing
-        content = file.read(max_bytes + 1) if os.fstat(file.fileno()).st_size <= max_bytes else None
+        content = file.read(max_bytes + 1) if state.st_size <= max_bytes else None
     if content is None or len(content) > max_bytes:
         raise TooLargeError(_too_large(max_bytes), url=key)
     return content

@@ -20,6 +20,9 @@ __all__ = ["HttpClient", "Timeouts", "sendable_url"]
 PRODUCT = "archive_pipeline"
 """The name that stands in User-Agent and that robots.txt rules are looked up by."""
 
+MAX_SHOWN = 200
+"""How much of an address a message repeats, in characters."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
@@ -38,23 +41,32 @@ def sendable_url(url: str, base: str = "") -> str:
     """
     try:
         parsed = httpx2.URL(base).join(url.strip()).copy_with(fragment=None)
-    except httpx2.InvalidURL as error:
-        raise FetchError(f"Das ist keine Webadresse: {url}", url=url, hint="Adresse prüfen") from error
+    except (httpx2.InvalidURL, UnicodeError) as error:
+        raise FetchError(f"Das ist keine Webadresse: {_shown(url)}", url=url, hint="Adresse prüfen") from error
     if "%" in parsed.host:
-        raise FetchError(f"Das ist keine Webadresse: {url}", url=url, hint="Adresse prüfen")
+        raise FetchError(f"Das ist keine Webadresse: {_shown(url)}", url=url, hint="Adresse prüfen")
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise FetchError(f"Nur http- und https-Adressen werden abgerufen: {url}", url=url, hint="Adresse prüfen")
+        raise FetchError(
+            f"Nur http- und https-Adressen werden abgerufen: {_shown(url)}", url=url, hint="Adresse prüfen"
+        )
     if parsed.userinfo:
         raise RefusedError("Die Adresse enthält Zugangsdaten", url=parsed.host, hint="Zugangsdaten entfernen")
     return str(parsed)
+
+
+def _shown(url: str) -> str:
+    """An address as a message can hold it: what pages and feeds put there may be anything."""
+    text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in url[:MAX_SHOWN])
+    return text if len(url) <= MAX_SHOWN else f"{text}…"
 
 
 class HttpClient:
     """Sends GET requests, one at a time and with a pause between two to the same host.
 
     One client serves a whole run, so that sources on one host share its pace. `contact` is the address a webmaster
-    can write to, `interval` the pause in seconds for hosts that ask for none. `clock` gives UTC time. `sleep` waits,
-    `resolve` looks names up, `network` opens connections to the addresses found (replaceable for tests).
+    can write to; `user_agent` replaces the whole identification. `interval` is the pause in seconds for hosts that ask
+    for none. `clock` gives UTC time. `sleep` waits, `resolve` looks names up, `network` opens connections to the
+    addresses found (replaceable for tests).
     """
 
     def __init__(
@@ -63,13 +75,14 @@ class HttpClient:
         version: str,
         contact: str,
         clock: Callable[[], datetime],
+        user_agent: str | None = None,
         interval: float = 2.0,
         timeouts: Timeouts | None = None,
         sleep: Callable[[float], None] = time.sleep,
         resolve: Resolver = system_resolver,
         network: Network | None = None,
     ) -> None:
-        self.user_agent = f"{PRODUCT}/{version} (+{contact})"
+        self.user_agent = user_agent or f"{PRODUCT}/{version} (+{contact})"
         self.sleep = sleep
         self.clock = clock
         self.interval = interval
@@ -95,10 +108,15 @@ class HttpClient:
         RefusedError (no public address), TransientFetchError and FetchError when there was no response at all.
         """
         timeouts = self._timeouts
+        fields = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", **headers}
         request = httpx2.Request(
             "GET",
             url,
-            headers={"User-Agent": self.user_agent, "Accept": "*/*", "Accept-Encoding": "gzip, deflate", **headers},
+            # bytes, as an ETag goes back as it came, and a contact address may have umlauts
+            headers=[
+                (b"User-Agent", self.user_agent.encode()),
+                *((name.encode(), value.encode("latin-1")) for name, value in fields.items()),
+            ],
             extensions={"timeout": httpx2.Timeout(timeouts.read, connect=timeouts.connect).as_dict()},
         )
         host = request.url.host

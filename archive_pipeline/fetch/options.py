@@ -15,4 +15,4 @@ class HttpOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     allow_private: bool = False
-    interval: float | None = Field(default=None, ge=0)
+    interval: float | None = Field(default=None, ge=0, le=86_400)

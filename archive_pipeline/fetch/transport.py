@@ -27,6 +27,12 @@ Network = httpcore2.NetworkBackend
 """What opens a connection to an address that was checked; a test can put its own network here."""
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that IANA has given to the public internet; outside lie site-local, IPv4-compatible and local NAT64 addresses."""
+
+DOCUMENTATION = ipaddress.ip_network("3fff::/20")
+"""RFC 9637; this Python doesn't know it yet."""
+
 DEADLINE: ContextVar[float] = ContextVar("deadline", default=float("inf"))
 """When the exchange that is going on must be over, on the clock of `time.monotonic`."""
 
@@ -47,6 +53,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip not in GLOBAL_UNICAST or ip in DOCUMENTATION:
+            return False
     return ip.is_global and not ip.is_multicast
 
 

@@ -1,1 +1,3 @@
-"""German language: the one analysis shared by cleaning, classifying, indexing and search; language identification."""
+"""German language: the one analysis shared by cleaning, classifying, indexing and search; written days; language
+identification.
+"""

@@ -55,12 +55,10 @@ domestic_commerce: Wirtschaft Handel Tourismus Wirtschaftspolitik
 defence: Bundeswehr Verteidigungspolitik Militär
 technology: Digitalisierung Forschung Technologie Kommunikation Medien Internet Wissenschaft
 foreign_trade: Export Zoll Freihandel
-international_affairs: Außenpolitik Entwicklungshilfe Europa International
-european_integration: EU Europapolitik Europa
+international_affairs: Außenpolitik Entwicklungshilfe Europa EU Europapolitik International
 government_operations: Verwaltung Wahlen Kommunalpolitik Staat Personal Behörden
 public_lands: Gewässer Liegenschaften Wasser Flächen
-culture: Kulturpolitik Kunst Museum Musik Theater Bibliothek
-sport: Sportpolitik Vereinssport
+culture: Kulturpolitik Kunst Museum Musik Theater Bibliothek Sportpolitik Vereinssport
 """
 """Everyday German words for topics, besides their labels."""
 
@@ -156,7 +154,13 @@ class VocabularyNames:
         entries = [e for v in self._vocabularies for e in v.entries if e.axis is _AXES.get(field)]
         if not entries:
             return NameTable({})
-        names = [(name, e.value) for e in entries for name in (*e.surfaces, *e.weak_surfaces) if "*" not in name]
+        # releases carry major topics only: a finer one is found under its parent
+        keys = {e.value: (e.parent or e.value) if field == "topic" else e.value for e in entries}
+        surfaces = [(name, keys[e.value]) for e in entries for name in (*e.surfaces, *e.weak_surfaces)]
+        names = [(name, key) for name, key in surfaces if "*" not in name]
+        if field == "topic":
+            names += [(name, keys[e.value]) for e in entries if e.parent for name in (e.value, e.label)]
+            entries = [e for e in entries if not e.parent]
         if field == "topic":
             names += [(part, e.value) for e in entries for part in _LABEL_PARTS.split(e.label)]
             known = {e.value for e in entries}

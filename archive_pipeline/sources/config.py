@@ -81,7 +81,7 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         message = "die Datei ist nicht in UTF-8 gespeichert"
-        raise _config_error(path, (ConfigProblem(file=str(path), line=line, column=0, message=message),)) from None
+        raise _config_error(path, (_unplaced(path, line, message),)) from None
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
@@ -89,6 +89,16 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _config_error(path, (_syntax_problem(path, text, str(error)),)) from None
+    except RecursionError:
+        raise _config_error(path, (_unplaced(path, 0, "die Werte sind zu tief verschachtelt"),)) from None
+    except ValueError:  # int() takes no number of thousands of digits
+        longest = max(re.finditer(r"[0-9_]+", text), key=lambda found: len(found.group()))
+        line = text.count("\n", 0, longest.start()) + 1
+        raise _config_error(path, (_unplaced(path, line, "eine Zahl hat zu viele Ziffern"),)) from None
+
+
+def _unplaced(path: Path, line: int, message: str) -> ConfigProblem:
+    return ConfigProblem(file=str(path), line=line, column=0, message=message)
 
 
 def _syntax_problem(path: Path, text: str, said: str) -> ConfigProblem:

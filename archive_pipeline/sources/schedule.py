@@ -4,7 +4,7 @@ import re
 
 __all__ = ["is_schedule"]
 
-_INTERVAL = re.compile(r"[1-9]\d{0,3}[mhd]")
+_INTERVAL = re.compile(r"[1-9][0-9]{0,3}[mhd]")
 _NAMES = {
     3: ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
     4: ("sun", "mon", "tue", "wed", "thu", "fri", "sat"),
@@ -27,7 +27,7 @@ def _is_field(field: str, number: int) -> bool:
 
 def _is_part(part: str, number: int) -> bool:
     span, slash, step = part.partition("/")
-    if slash and not re.fullmatch(r"[1-9]\d?", step):
+    if slash and not re.fullmatch(r"[1-9][0-9]?", step):
         return False
     if span == "*":
         return True
@@ -39,7 +39,7 @@ def _is_part(part: str, number: int) -> bool:
 
 def _number(text: str, number: int) -> int | None:
     low, high = _BOUNDS[number]
-    if re.fullmatch(r"\d{1,2}", text):
+    if re.fullmatch(r"[0-9]{1,2}", text):
         return int(text) if low <= int(text) <= high else None
     names = _NAMES.get(number, ())
     return names.index(text.lower()) + low if text.lower() in names else None

@@ -39,12 +39,12 @@ def _source_id(value: str) -> str:
 def _web_address(value: str) -> str:
     try:
         parts = urlsplit(value)
-        host, user = parts.hostname, parts.username
+        host, user, _ = parts.hostname, parts.username, parts.port
     except ValueError:
         raise ValueError("ist keine gültige Adresse") from None
     if parts.scheme not in ("http", "https"):
         raise ValueError("Schema muss http oder https sein")
-    if not host or re.search(r"\s", value):
+    if not host or re.search(r"\s", value) or not value.isprintable():
         raise ValueError("ist keine gültige Adresse")
     if user is not None:
         raise ValueError("Zugangsdaten gehören nicht in die Adresse, sondern in die Umgebung oder eine Geheimnisdatei")
@@ -52,7 +52,7 @@ def _web_address(value: str) -> str:
 
 
 def _ags(value: str, info: ValidationInfo) -> str:
-    if not re.fullmatch(r"\d{5}", value):
+    if not re.fullmatch(r"[0-9]{5}", value):
         raise ValueError(
             "muss der fünfstellige AGS-Schlüssel eines Kreises oder einer kreisfreien Stadt sein"
             + _authority_keys(info).meant(Axis.DISTRICT, value)
@@ -61,7 +61,7 @@ def _ags(value: str, info: ValidationInfo) -> str:
 
 
 def _party(value: str, info: ValidationInfo) -> str:
-    if not re.fullmatch(rf"{_SLUG.pattern}(?:@\d{{5}})?", value):
+    if not re.fullmatch(rf"{_SLUG.pattern}(?:@[0-9]{{5}})?", value):
         raise ValueError(
             'muss ein Kürzel wie "spd" sein, bei örtlichen Gruppen mit Kreis wie "uwg@05370"'
             + _authority_keys(info).meant(Axis.PARTY, value)
@@ -108,8 +108,14 @@ def _filled(value: str) -> str:
     return value
 
 
+def _one_line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("darf keine Steuerzeichen enthalten")
+    return value
+
+
 def _contact(value: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+", value):
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+", value) or not value.isprintable():
         raise ValueError("muss eine Mail-Adresse oder eine Web-Adresse sein")
     return value
 
@@ -141,10 +147,10 @@ class ArchiveTable(_Table):
     engine: Filled = "whoosh"
     title: str = ""
     contact: Annotated[str, AfterValidator(_contact)] | None = None
-    user_agent: Filled | None = None
+    user_agent: Annotated[str, AfterValidator(_filled), AfterValidator(_one_line)] | None = None
     persons: Persons = "office-holders"
     max_bytes: Annotated[int, Field(ge=1)] = 20_000_000
-    request_interval: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
+    request_interval: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 2.0
 
 
 class SourceTable(_Table):

@@ -21,7 +21,7 @@ request_interval = 2.0        # Sekunden zwischen zwei Abrufen beim selben Serve
 
 # Jede Quelle ist eine Tabelle [[source]]. Pflicht ist nur id; fetcher kann fehlen, wenn die url ihn erkennen lässt.
 #   id             Kürzel aus Kleinbuchstaben, Ziffern, Bindestrichen; bleibt für immer
-#   fetcher        "folder" (Ordner), "feed" (RSS, Atom) oder der Name aus einem Plugin
+#   fetcher        "folder" (Ordner), "feed" (RSS, Atom, JSON Feed), "sitemap", "listing" (Auflistung) oder ein Plugin
 #   schedule       Abstand ("30m", "6h", "1d") oder Cron-Zeile ("15 6 * * mon-fri"), für run --due
 #   district       fünfstelliger AGS-Schlüssel, in Anführungszeichen
 #   party          Kürzel (cdu csu spd fdp gruene linke afd bsw fw …), örtliche Gruppen mit Kreis: "uwg@05370"

@@ -56,9 +56,10 @@ class WarcFiles:
     def append(self, records: Sequence[bytes], now: datetime) -> tuple[str, list[int]]:
         """Write records to the newest file of the month, all or none; the file's name and where each record begins.
 
-        Raises ArchiveError when the disk doesn't take them.
+        Raises ArchiveError when the disk doesn't take them, or somebody else changed or removed the file.
         """
         file = self._current(now.astimezone(UTC))
+        _check_ours(file)
         opening = [] if file.size else [self._first_record(Path(file.name).name)]
         offsets = []
         position = file.size
@@ -159,6 +160,18 @@ class WarcFiles:
 def _serial(path: Path) -> int:
     match = NAME.fullmatch(path.name)
     return int(match.group(1)) if match else 0
+
+
+def _check_ours(file: OpenFile) -> None:
+    """Behind another writer's bytes every place that is noted would be wrong, and in a deleted file all would be
+    lost."""
+    state = os.fstat(file.stream.fileno())
+    if state.st_nlink == 0 or state.st_size != file.size:
+        done = "gelöscht" if state.st_nlink == 0 else "verändert"
+        raise ArchiveError(
+            f"{file.name} wurde von anderswo {done}, während hier geschrieben wird",
+            hint="prüfen, wer sonst auf den Ordner zugreift, dann den Befehl wiederholen",
+        )
 
 
 def _write(file: OpenFile, data: bytes) -> None:

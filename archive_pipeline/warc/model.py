@@ -157,10 +157,11 @@ def utc_text(moment: datetime) -> str:
 
 
 def source_settings(source: Source) -> dict[str, str | bool | None]:
-    """The settings of a source that shape cleaning and tagging. An absolute path is left out: it says nothing about
-    the texts, and names a machine."""
+    """The settings of a source that shape cleaning and tagging. A path that leads elsewhere than below the archive's
+    folder is left out: it says nothing about the texts, and names a machine."""
     settings = {field.name: getattr(source, field.name) for field in fields(Source) if field.name not in UNSETTLING}
-    if source.path is not None and PurePosixPath(source.path).is_absolute():
+    path = PurePosixPath(source.path or "")
+    if path.is_absolute() or ".." in path.parts or (source.path and source.path.startswith("~")):
         settings["path"] = None
     return settings
 

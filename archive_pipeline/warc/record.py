@@ -3,6 +3,7 @@
 import io
 import mmap
 import os
+import re
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -23,6 +24,10 @@ VERSION = "WARC/1.1"
 CHUNK = 1 << 16
 MEMBER_START = b"\x1f\x8b\x08"
 HTTP_TYPES = ("request", "response", "revisit")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+"""What may not stand in a field value: it would end the field, and begin another one."""
+
+UNFINISHED = "die Datei endet mitten in einem Datensatz"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +102,7 @@ def render(record_type: str, fields: list[tuple[str, str]], *, head: bytes = b""
     named = [("WARC-Type", record_type), *fields, ("WARC-Block-Digest", payload_digest(head + payload))]
     if record_type not in ("warcinfo", "revisit"):
         named.append(("WARC-Payload-Digest", payload_digest(payload)))
-    headers = StatusAndHeaders("", named, protocol=VERSION)
+    headers = StatusAndHeaders("", [(name, CONTROL.sub(" ", value)) for name, value in named], protocol=VERSION)
     record = ArcWarcRecord(
         "warc", record_type, headers, io.BytesIO(payload), HttpHead(head) if head else None, None, len(payload)
     )
@@ -118,6 +123,8 @@ def members(path: Path, start: int = 0) -> Iterator[Member | Gap]:
             found = _member(file, offset)
             if isinstance(found, str):
                 following = _next_member(file, offset + 1)
+                if found == UNFINISHED and following is not None and not _whole_from(file, following):
+                    following = None  # a record that was cut off, of a body that holds WARC records itself
                 end = os.fstat(file.fileno()).st_size if following is None else following
                 yield Gap(offset, end, following is None, found)
                 offset = end
@@ -138,6 +145,18 @@ def _next_member(file: io.BufferedReader, start: int) -> int | None:
     return None
 
 
+def _whole_from(file: io.BufferedReader, start: int) -> bool:
+    """Whether complete records follow each other from `start` to the end of the file."""
+    end = os.fstat(file.fileno()).st_size
+    while start < end:
+        file.seek(start)
+        found = _member(file, start)
+        if isinstance(found, str):
+            return False
+        start = found.end
+    return True
+
+
 def _member(file: io.BufferedReader, offset: int) -> Member | str:
     """The record that begins where `file` stands, or why there is none."""
     inflater = zlib.decompressobj(GZIP)
@@ -146,7 +165,7 @@ def _member(file: io.BufferedReader, offset: int) -> Member | str:
     while not inflater.eof:
         chunk = file.read(CHUNK)
         if not chunk:
-            return "die Datei endet mitten in einem Datensatz"
+            return UNFINISHED
         read += len(chunk)
         try:
             parts.append(inflater.decompress(chunk))
@@ -160,9 +179,9 @@ def _parse(data: bytes) -> Record | None:
     loader = ArcWarcRecordLoader(verify_http=False, arc2warc=False)
     try:
         parsed = loader.parse_record_stream(io.BytesIO(data), known_format="warc", no_record_parse=True)
-    except (ArchiveLoadFailed, EOFError):
+        block = parsed.raw_stream.read()
+    except (ArchiveLoadFailed, EOFError, OverflowError):  # the last is a Content-Length beyond all measure
         return None
-    block = parsed.raw_stream.read()
     if not parsed.rec_type or len(block) != parsed.length:
         return None
     return Record(

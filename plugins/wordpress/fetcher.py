@@ -24,6 +24,10 @@ from . import parse
 __all__ = ["WordPressFetcher", "WordPressOptions"]
 
 
+MAX_PAGES = 10_000
+"""Where a listing ends that has no end: a million posts."""
+
+
 class WordPressOptions(HttpOptions):
     """Settings of a WordPress site.
 
@@ -73,7 +77,11 @@ def _posts(source: Source, root: str, context: FetchContext) -> Iterator[Item]:
     yield from items
     pages = parse.total_pages(first.headers)
     page = 1
+    previous: tuple[Item, ...] = ()
     while page != options.max_pages and (page < pages if pages is not None else len(items) == options.per_page):
+        if items == previous or page == MAX_PAGES:
+            return  # a site that answers every number of a page, with the same posts or with ever more
+        previous = items
         page += 1
         try:
             items = parse.post_items(_ask(_page_url(root, page, category, options), context).body, source.id)

@@ -31,6 +31,9 @@ FIELDS = "link,date,modified_gmt,title"
 
 _INTERFACE = "/wp-json"
 _TAG = re.compile(r"<[^<>]*>")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+"""Half a character, which JSON can name and nothing can store."""
 
 
 class NoInterfaceError(FetchError):
@@ -74,7 +77,7 @@ def feed_url(root: str, category: str | int | None = None) -> str:
 def total_pages(headers: Iterable[tuple[str, str]]) -> int | None:
     """How many pages the list has; None when the answer does not say (some caches drop the header)."""
     for name, value in headers:
-        if name.lower() == "x-wp-totalpages" and value.strip().isdecimal():
+        if name.lower() == "x-wp-totalpages" and _NUMBER.fullmatch(value.strip()):
             return int(value)
     return None
 
@@ -112,7 +115,7 @@ def _item(record: object, source_id: str) -> Item | None:
     if not isinstance(record, dict):
         return None
     link = record.get("link")
-    if not isinstance(link, str) or not link.startswith(("https://", "http://")):
+    if not isinstance(link, str) or not link.startswith(("https://", "http://")) or _SURROGATE.search(link):
         return None
     changed = record.get("modified_gmt")
     return Item(
@@ -121,7 +124,7 @@ def _item(record: object, source_id: str) -> Item | None:
         url=link,
         title=_title(record.get("title")),
         published=_day(record.get("date")),
-        fingerprint=changed if isinstance(changed, str) else None,
+        fingerprint=_SURROGATE.sub("", changed) if isinstance(changed, str) else None,
     )
 
 
@@ -130,7 +133,8 @@ def _title(title: object) -> str | None:
     rendered = title.get("rendered") if isinstance(title, dict) else None
     if not isinstance(rendered, str):
         return None
-    return " ".join(html.unescape(_TAG.sub("", rendered)).split()) or None
+    whole = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", rendered)
+    return " ".join(html.unescape(_TAG.sub("", whole)).split()) or None
 
 
 def _day(moment: object) -> str | None:

@@ -3,9 +3,12 @@
 import gzip
 import io
 import zipfile
+from datetime import date
 
 import docx
 import pytest
+
+from archive_pipeline.sample.pdf import PdfParagraph, write_pdf
 
 TEXT = (
     "Die Stadt Lindenau pflanzt im Herbst zweihundert neue Bäume. Über die Standorte haben die Bürgerinnen und Bürger"
@@ -46,7 +49,8 @@ def pdf(*pages: str) -> bytes:
     return (
         body
         + (
-            f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer\n<< /Size {size} /Root 1 0 R >>\nstartxref\n{len(body)}\n%%EOF"
+            f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer\n<< /Size {size} /Root 1 0 R >>\n"
+            f"startxref\n{len(body)}\n%%EOF"
         ).encode()
     )
 
@@ -151,8 +155,9 @@ def test_docx_in_document_order_with_tables(clean) -> None:
 def test_pdf_without_running_heads_and_broken_words(clean) -> None:
     head, foot = "Stadt Lindenau - Pressedienst", "Seite %d"
     pages = [
-        f"{head}\nLindenau pflanzt zweihundert neue Bäume im ganzen Stadtgebiet\nDie Stadt Lindenau pflanzt im Herbst an vielen"
-        " Stellen neue Bäume. Über die\nStandorte haben die Einwohner in einer Umfrage entschieden. Das Verfahren war ein-\n"
+        f"{head}\nLindenau pflanzt zweihundert neue Bäume im ganzen Stadtgebiet\nDie Stadt Lindenau pflanzt im Herbst"
+        " an vielen Stellen neue Bäume. Über die\n"
+        "Standorte haben die Einwohner in einer Umfrage entschieden. Das Verfahren war ein-\n"
         f"fach und hat sich bewährt, weil viele mitgemacht haben und die Verwaltung jeden\n{foot % 1}",
         f"{head}\nVorschlag geprüft hat. Nun beginnen die Arbeiten an den ersten zwanzig Stellen.\n{foot % 2}",
     ]
@@ -162,6 +167,44 @@ def test_pdf_without_running_heads_and_broken_words(clean) -> None:
     assert "Pressedienst" not in article.text
     assert "Seite" not in article.text
     assert {removed.rule for removed in article.removed} >= {"page-furniture"}
+
+
+def test_pdf_headings_of_another_size_are_no_part_of_the_paragraph_below(clean) -> None:
+    sentence = "Der Kreisausschuss hat am Montag den Entwurf vorgestellt und erläutert, wofür das Geld gedacht ist."
+    body = write_pdf(
+        [
+            PdfParagraph(text="Lohnekreis", size=9, space_below=2),
+            PdfParagraph(text="Presseinformation 12/2020 | 5. März 2020", size=9, space_below=2),
+            PdfParagraph(text="Kreis legt Haushalt für das kommende Jahr vor und spart beim Straßenbau", size=16),
+            PdfParagraph(text="Umlage der Gemeinden steigt zum zweiten Mal in Folge um einen Punkt", size=12),
+            PdfParagraph(text=f"Lohne. {sentence} {sentence} {sentence}"),
+            PdfParagraph(text="Ausblick auf die kommenden Jahre mit weniger Einnahmen", size=12),
+            PdfParagraph(text=f"{sentence} {sentence}"),
+        ],
+        title="Microsoft Word - PM_Haushalt_neu.doc",
+        note="",
+        footer="Lohnekreis",
+    )
+    article = clean(body, key="x.pdf", media_type="application/pdf").article
+    assert article.title == "Kreis legt Haushalt für das kommende Jahr vor und spart beim Straßenbau"
+    assert article.subtitle == "Umlage der Gemeinden steigt zum zweiten Mal in Folge um einen Punkt"
+    assert (article.source_line, article.dateline) == ("Lohnekreis", "Lohne")
+    assert article.published == date(2020, 3, 5)
+    assert article.text.split("\n\n") == [
+        f"Lohne. {sentence} {sentence} {sentence}",
+        "Ausblick auf die kommenden Jahre mit weniger Einnahmen",
+        f"{sentence} {sentence}",
+    ]
+
+
+def test_pdf_title_of_several_lines_is_known_from_its_properties(clean) -> None:
+    title = "Breitband: Kreis und Gemeinden bauen im Norden weiter aus, im Süden beginnt die Planung im Herbst"
+    sentence = "Der Kreisausschuss hat am Montag den Entwurf vorgestellt und erläutert, wofür das Geld gedacht ist."
+    paragraphs = [PdfParagraph(text="Der Landrat", size=9), PdfParagraph(text=title, size=20)]
+    body = write_pdf([*paragraphs, PdfParagraph(text=f"{sentence} {sentence}")], title=title, note="", footer="")
+    article = clean(body, key="x.pdf", media_type="application/pdf").article
+    assert article.title == title
+    assert article.text.startswith(sentence)
 
 
 def test_pdf_without_text_layer_is_quarantined(clean) -> None:

@@ -16,7 +16,7 @@ def document(name: str) -> Path:
 
 
 def test_there_are_pages_to_check() -> None:
-    assert len(CASES) >= 30
+    assert len(CASES) >= 50
 
 
 @pytest.mark.parametrize("name", CASES)

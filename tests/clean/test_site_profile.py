@@ -14,7 +14,8 @@ PAGE = f"""
 <div class="meldung"><h2 class="titel neu">Radwege werden ausgebaut</h2><p class="unter">Zwei Millionen Euro</p>
 <span class="datum" data-art="tag">Mo, 05.06.2023 (8 Uhr)</span>
 <div class="inhalt"><p>{BODY}</p><p class="teilen">Jetzt teilen</p><ul><li>Nord</li><li>Süd</li></ul></div>
-<div class="bild"><p>Der neue Radweg. Foto: Ina Kuhn</p></div><div class="kontakt"><p>Presse</p><p>Tel. 12</p></div></div>
+<div class="bild"><p>Der neue Radweg. Foto: Ina Kuhn</p></div>
+<div class="kontakt"><p>Presse</p><p>Tel. 12</p></div></div>
 <p class="inhalt">Anderes</p></body></html>
 """
 RULES = """
@@ -94,9 +95,9 @@ def test_date_format(load, page_of) -> None:
         ("", r"\[\[site\]\]"),
         ("site = 1", r"\[\[site\]\]"),
         ("[[site]]\nhosts = ['a']", "hosts und body"),
-        ("[[site]]\nhosts = ['a']\nbody = 'p:hover'", "p:hover"),
+        ("[[site]]\nhosts = ['a']\nbody = 'p:::x'", "p:::x"),
         ("[[site]]\nhosts = ['a']\nbody = '//p['", "nicht lesbar"),
-        ("[[site]]\nhosts = ['a']\nbody = 'div >'", "unvollständig"),
+        ("[[site]]\nhosts = ['a']\nbody = 'div >'", "div >"),
         ("[[site]]\nhosts = ['a']\nbody = 'p'\ntitel = 'h1'", "titel"),
         ("[[site]]\nhosts = 3\nbody = 'p'", "hosts"),
         ("[[site]]\nhosts = ['a']\nbody = 'p'\nvalid_from = '2020'", "valid_from"),

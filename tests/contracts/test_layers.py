@@ -41,6 +41,7 @@ HOMES = {
     "httpx2": ("fetch",),
     "protego": ("fetch",),
     "feedparser": ("fetch",),
+    "parsel": ("clean", "fetch"),
     "pluggy": ("hookspecs", "plugin_contract", "plugin_discovery", "plugin_manager"),
     "langdetect": ("language",),
     "trafilatura": ("clean",),

@@ -4,12 +4,12 @@ import pytest
 
 from archive_pipeline.language.identify import identify, stop_word_share, words
 
-GERMAN = "Der Kreistag hat in seiner Sitzung am Montag beschlossen, die Schule in der Stadt zu erweitern."
-TERSE = "Straßenbauarbeiten Bundesstraße Ortsdurchfahrt Vollsperrung Umleitungsstrecke Rücksicht"
-ENGLISH = "The district council decided at its meeting on Monday to extend the school in the town."
-FRENCH = (
-    "Le conseil du district a décidé lundi lors de sa réunion d'agrandir l'école de la ville."
+GERMAN = (
+    "Der Kreistag hat am Montag beschlossen, die Schule in der Stadt zu erweitern und neu zu streichen, sagt der Rat."
 )
+TERSE = "Straßenbauarbeiten Bundesstraße Ortsdurchfahrt Vollsperrung Umleitungsstrecke Rücksicht"
+ENGLISH = "The district council decided at its meeting on Monday to extend the school in the town and to paint it."
+FRENCH = "Le conseil du district a décidé lundi lors de sa réunion d'agrandir l'école de la ville au printemps."
 
 
 @pytest.mark.parametrize(("text", "language"), [(GERMAN, "de"), (TERSE, "de"), (ENGLISH, "en"), (FRENCH, "fr")])

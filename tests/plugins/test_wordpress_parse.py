@@ -8,10 +8,10 @@ from string import Template
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from archive_pipeline_plugins.wordpress import ThemeProfile, WordPressFetcher, parse
+from archive_pipeline_plugins.wordpress import ThemeProfile, WordPressFetcher, WordPressOptions, parse
 
 from archive_pipeline import Article, FetchError, SiteProfile, Source
-from archive_pipeline.testing import page_of
+from archive_pipeline.testing import Reply, page_of, replay
 
 FIXTURES = Path(__file__).resolve().parents[2] / "plugins" / "wordpress" / "fixtures"
 RULES = FIXTURES.parent / "rules.toml"
@@ -185,3 +185,23 @@ def test_fixtures_hold_no_real_site() -> None:
     for path in FIXTURES.iterdir():
         hosts = set(re.findall(r"://([\w.-]+)", path.read_text(encoding="utf-8")))
         assert hosts <= {"landfrauen-lippe.example", "wordpress.org", "purl.org", "api.w.org"}, path.name
+
+
+def test_half_characters_of_json_are_never_passed_on() -> None:
+    body = rb"""[{"link": "https://a.example/1", "title": {"rendered": "Fest \ud83d"}, "modified_gmt": "\ud800x"},
+                 {"link": "https://a.example/\ud800", "title": {"rendered": "ohne Adresse"}}]"""
+    (item,) = parse.post_items(body, "s")
+    assert (item.title, item.fingerprint) == ("Fest \ufffd", "x")
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "٣", "-1", "1e3", ""])
+def test_a_number_of_pages_that_is_none(value: str) -> None:
+    assert parse.total_pages([("X-WP-TotalPages", value)]) is None
+
+
+def test_a_list_without_end_ends() -> None:
+    listing = Reply(body=POSTS, headers=(("X-WP-TotalPages", "999999999"),))
+    context = replay(otherwise=listing)
+    source = Source(id="s", url="https://a.example", fetcher="wordpress", options=WordPressOptions())
+    assert len(list(WordPressFetcher().discover(source, context))) == 5
+    assert len(context.asked) == 2
