@@ -157,6 +157,7 @@ class _Journey:
             contact=settings.contact or HOMEPAGE,
             clock=utc_now,
             interval=settings.request_interval,
+            user_agent=settings.user_agent,
         )
         self.robots = Robots(PRODUCT)
         self.tallies: dict[str, _Tally] = {}

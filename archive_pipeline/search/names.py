@@ -154,19 +154,21 @@ class VocabularyNames:
         entries = [e for v in self._vocabularies for e in v.entries if e.axis is _AXES.get(field)]
         if not entries:
             return NameTable({})
-        # releases carry major topics only: a finer one is found under its parent
-        keys = {e.value: (e.parent or e.value) if field == "topic" else e.value for e in entries}
-        surfaces = [(name, keys[e.value]) for e in entries for name in (*e.surfaces, *e.weak_surfaces)]
-        names = [(name, key) for name, key in surfaces if "*" not in name]
+        # releases carry major topics and parties only: a finer topic, an association is found under its parent
+        finer = {
+            e.value: e.parent
+            for e in entries
+            if e.parent and (field == "topic" or (field == "party" and e.kind == "association"))
+        }
+        entries_names = [(name, e) for e in entries for name in (*e.surfaces, *e.weak_surfaces) if "*" not in name]
+        names = [(name, finer.get(e.value, e.value)) for name, e in entries_names]
+        names += [(name, finer[e.value]) for e in entries if e.value in finer for name in (e.value, e.label)]
+        labels = {e.value: e.label for e in entries if e.value not in finer}
         if field == "topic":
-            names += [(name, keys[e.value]) for e in entries if e.parent for name in (e.value, e.label)]
-            entries = [e for e in entries if not e.parent]
-        if field == "topic":
-            names += [(part, e.value) for e in entries for part in _LABEL_PARTS.split(e.label)]
-            known = {e.value for e in entries}
+            names += [(part, key) for key, label in labels.items() for part in _LABEL_PARTS.split(label)]
             lines = (line.partition(":") for line in _TOPIC_WORDS.strip().splitlines())
-            names += [(word, topic) for topic, _, words in lines if topic in known for word in words.split()]
-        return NameTable({field: {e.value: e.label for e in entries}}, {field: names})
+            names += [(word, topic) for topic, _, words in lines if topic in labels for word in words.split()]
+        return NameTable({field: labels}, {field: names})
 
 
 @cache

@@ -43,7 +43,10 @@ def test_different(one: str, other: str) -> None:
     assert canonical_url(one) != canonical_url(other)
 
 
-@pytest.mark.parametrize("text", ["", "presse/1", "http://[x/", "urn:a:b", "mailto:a@example.org"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "presse/1", "http://[x/", "urn:a:b", "mailto:a@example.org", "http://a.de:80:80/", "https://a.de:443\\"],
+)
 def test_what_is_no_web_address_stays(text: str) -> None:
     assert canonical_url(text) == text
 

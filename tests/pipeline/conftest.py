@@ -1,8 +1,13 @@
 """What the tests of whole runs compare."""
 
+import hashlib
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,3 +39,37 @@ def same() -> Callable[[Path], Contents]:
             }
 
     return contents
+
+
+@pytest.fixture
+def serve() -> Callable[[Mapping[str, str]], AbstractContextManager[str]]:
+    """Serves pages by path, with entity tags: what a client has it is told again with 304."""
+
+    @contextmanager
+    def serving(answers: Mapping[str, str]) -> Iterator[str]:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = answers.get(self.path, "").encode()
+                tag = f'"{hashlib.sha256(body).hexdigest()}"'
+                status = 404 if not body else 304 if self.headers.get("If-None-Match") == tag else 200
+                self.send_response(status)
+                self.send_header("ETag", tag)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(body) if status == 200 else 0))
+                self.end_headers()
+                if status == 200:
+                    self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+            thread.start()
+            try:
+                yield f"http://127.0.0.1:{server.server_port}"
+            finally:
+                server.shutdown()
+                thread.join()
+
+    return serving

@@ -185,3 +185,12 @@ def test_names_of_places_parties_and_voter_groups() -> None:
     assert "Lippe" in names.nearest("district", "Lipe")
     assert names.label("district", "05766") == "Kreis Lippe"
     assert names.label("topic", "no-such") == "no-such"
+
+
+def test_finer_topics_and_associations_are_found_under_their_parent() -> None:
+    names = VocabularyNames(builtin_vocabularies())
+
+    assert names.resolve("topic", "Sport") == ("culture",)
+    assert names.resolve("party", "SGK") == ("spd",)
+    assert names.resolve("party", "Junge Union") == ("cdu",)
+    assert names.resolve("party", "grüne") == ("gruene",)
