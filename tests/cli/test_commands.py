@@ -203,7 +203,7 @@ def test_import(apl: Any, archive: Path, tmp_path: Path) -> None:
     assert apl.json("-C", archive, "import", single, "--json")["new"] == 1
 
 
-def test_import_without_gate_survives_a_rebuild(apl: Any, archive: Path, tmp_path: Path) -> None:
+def test_imported_error_pages_are_quarantined(apl: Any, archive: Path, tmp_path: Path) -> None:
     page = "<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1></body></html>"
     (tmp_path / "seiten").mkdir()
     (tmp_path / "seiten" / "a.html").write_text(page, encoding="utf-8")
