@@ -126,7 +126,7 @@ def _show(processed: Processed) -> None:
 def _show_diff(processed: Processed) -> None:
     article = processed.article or Article()
     for span in article.removed:
-        for line in span.text.splitlines():
+        for line in filter(str.strip, span.text.splitlines()):
             click.echo(f"- [{span.rule}] {line}")
     for line in article.text.splitlines():
         click.echo(f"  {line}")
