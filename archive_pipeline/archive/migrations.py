@@ -1,4 +1,4 @@
-"""The schema, as migrations that only ever grow at the end. docs/schema.md describes the tables for readers."""
+"""The schema, as migrations that only ever grow at the end."""
 
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations

@@ -62,11 +62,18 @@ def article_data(tree: HtmlElement) -> ArticleData:
     )
 
 
+HALF_CHARACTER = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+"""Half of a surrogate pair, as a headline cut off in the middle of an emoji leaves it: no text, and not storable."""
+
+
 def _load(script: str) -> object:
     """The script's JSON, read leniently: raw line breaks in strings, wrapping comments, a trailing semicolon."""
     if len(script) > MAX_SCRIPT:
         return None
     script = re.sub(r"^\s*(?://)?\s*<!\[CDATA\[|(?://)?\s*\]\]>\s*$|^\s*<!--|-->\s*$", "", script).strip().rstrip(";")
+    script = HALF_CHARACTER.sub(r"\\ufffd", script)
     try:
         return json.loads(script, strict=False)
     except (ValueError, RecursionError):

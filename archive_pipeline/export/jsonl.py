@@ -1,4 +1,4 @@
-"""JSON Lines: one release a line, every field, in the form of docs/export.md."""
+"""JSON Lines: one release a line, every field of `archive_pipeline.Release`."""
 
 import json
 from collections.abc import Iterator

@@ -240,7 +240,8 @@ class _Snapshot:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         reader = self._reader = whoosh_index.open_dir(str(folder)).reader()
-        self._leaves = [(leaf, offset) for leaf, offset in reader.leaf_readers()]
+        # the reader of an index without documents has no columns to read
+        self._leaves = [(leaf, offset) for leaf, offset in reader.leaf_readers() if leaf.doc_count_all()]
         self._offsets = [offset for _, offset in self._leaves]
         self._documents = array("I", reader.all_doc_ids())
         self._weights: dict[tuple[str, tuple[str, ...]], dict[int, float]] = {}

@@ -104,7 +104,7 @@ class WarcFiles:
                 found = f"{sizes[name]} Bytes" if name in sizes else "keine Datei"
                 raise FixityError(
                     f"{name}: erwartet {length} Bytes, gefunden {found}",
-                    hint="die Datei aus der Sicherung zurückholen, dann: archive-pipeline audit",
+                    hint="die Datei aus der Sicherung zurückholen, dann: archive-pipeline rebuild",
                 )
         cuts = []
         for name, size in sizes.items():

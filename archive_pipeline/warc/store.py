@@ -280,7 +280,7 @@ class WarcStore:
         return render("warcinfo", about, payload=block.encode())
 
 
-RESTORE = "die Datei aus der Sicherung zurückholen, dann: archive-pipeline audit"
+RESTORE = "die Datei aus der Sicherung zurückholen, dann: archive-pipeline rebuild"
 
 
 def _request_record(record_id: str, target: list[tuple[str, str]], request: bytes) -> bytes:

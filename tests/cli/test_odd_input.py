@@ -174,3 +174,26 @@ def test_a_database_that_is_none(apl: Any, archive: Path) -> None:
     for command in (("run",), ("search", "Landrat"), ("status",)):
         assert "rebuild" in apl("-C", archive, *command, code=1).stderr
     assert apl.json("-C", archive, "rebuild", "--json")["releases"] == 2
+
+
+def test_searching_an_archive_without_releases(apl: Any, tmp_path: Path) -> None:
+    apl("init", tmp_path / "leer")
+    (tmp_path / "nichts").mkdir()
+    apl("-C", tmp_path / "leer", "import", tmp_path / "nichts")
+    found = apl.json("-C", tmp_path / "leer", "search", "x kreis:Lippe datum:2020", "--json")
+    assert (found["total"], found["hits"]) == (0, [])
+
+
+def test_half_an_emoji_in_json_ld(apl: Any, tmp_path: Path) -> None:
+    page = tmp_path / "emoji.html"
+    page.write_text(
+        '<html lang="de"><head><title>Fest am Markt</title><script type="application/ld+json">'
+        '{"@type": "NewsArticle", "headline": "Fest am Markt \\ud83d", "author": {"name": "\\udc00 X"}, '
+        '"description": "Ein Fest \\ud83d\\ude00"}</script></head><body><article><h1>Fest am Markt</h1>'
+        "<p>Die Stadt Detmold feiert am Sonntag ihr Fest am Markt mit Musik, Tanz und vielen Ständen der Vereine.</p>"
+        "</article></body></html>",
+        encoding="utf-8",
+    )
+    line = apl.json("try", page, "--json", "--no-gate")
+    assert line["status"] == "accepted"
+    assert line["title"].startswith("Fest am Markt")
