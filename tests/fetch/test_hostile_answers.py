@@ -17,8 +17,12 @@ ITEM = Item(source_id="amt", key=URL, url=URL)
 def raw(answer: bytes):
     """A page that sends these bytes and hangs up."""
 
+    # said openly, or the client's next request could meet the connection while it is being closed
+    status, line_end, rest = answer.partition(b"\r\n")
+    closing = b"Connection: close\r\n" if status.startswith(b"HTTP/1.1") and line_end and rest else b""
+
     def send(handler):
-        handler.wfile.write(answer)
+        handler.wfile.write(status + line_end + closing + rest)
         handler.close_connection = True
 
     return send
