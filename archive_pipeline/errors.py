@@ -12,6 +12,8 @@
     ├── FetchError                       1    502
     │   ├── TransientFetchError          1    503
     │   ├── TooLargeError                1    413
+    │   ├── EmptySelectorError           1    502
+    │   ├── NeedsJavaScriptError         1    502
     │   └── RefusedError                 6    403
     ├── CleanError                       1    422
     ├── CodingError                      1    422
@@ -42,12 +44,14 @@ __all__ = [
     "CodingError",
     "ConfigError",
     "ConfigProblem",
+    "EmptySelectorError",
     "FetchError",
     "FixityError",
     "IndexingError",
     "LockedError",
     "MigrationNeededError",
     "MissingExtraError",
+    "NeedsJavaScriptError",
     "NoArchiveError",
     "OutputLimitError",
     "PluginConflictError",
@@ -148,15 +152,30 @@ class FetchError(ArchivePipelineError):
 
 
 class TransientFetchError(FetchError):
-    """The same request may succeed later: a time-out, a 5xx, a 429."""
+    """The same request may succeed later: a time-out, a 5xx, a 429.
+
+    `retry_after` is for how many seconds the server asked to be left alone, 0 when it didn't ask.
+    """
 
     http_status = 503
+
+    def __init__(self, message: str, *, url: str = "", hint: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(message, url=url, hint=hint)
+        self.retry_after = retry_after
 
 
 class TooLargeError(FetchError):
     """The content is larger than the source allows."""
 
     http_status = 413
+
+
+class EmptySelectorError(FetchError):
+    """A page is there, but a selector of the source finds nothing in it: the site's layout has changed."""
+
+
+class NeedsJavaScriptError(FetchError):
+    """A page is an empty shell that only a browser would fill: `needs_javascript`, never 'nothing new'."""
 
 
 class RefusedError(FetchError):

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 __all__ = [
     "Access",
     "Article",
+    "Attachment",
     "Axis",
     "Capture",
     "CaptureKind",
@@ -20,17 +21,23 @@ __all__ = [
     "DocumentStatus",
     "Evidence",
     "Failure",
+    "FailureKind",
     "Finding",
     "Gone",
     "Item",
+    "Location",
     "Person",
     "Processed",
     "Quote",
     "Refused",
     "Release",
     "Removed",
+    "Request",
+    "RequestOutcome",
+    "RobotsOverride",
     "Role",
     "RunReport",
+    "Snooze",
     "Source",
     "SourceReport",
     "Tag",
@@ -44,8 +51,19 @@ OptionsT = TypeVar("OptionsT")
 Access = Literal["public", "login", "onsite", "closed"]
 """Who may read the full text of a release."""
 
-CaptureKind = Literal["document", "discovery"]
-"""`document`: may become a release. `discovery`: a feed or listing, kept as evidence only."""
+CaptureKind = Literal["document", "attachment", "discovery"]
+"""`document`: may become a release. `attachment`: came with a document, its `parent`, and is archived with it.
+`discovery`: a feed or listing, kept as evidence only."""
+
+FailureKind = Literal["error", "empty_selector", "needs_javascript"]
+"""What sort of failure it was: `empty_selector` and `needs_javascript` mean that a site changed and its source needs
+a person."""
+
+RequestOutcome = Literal[
+    "fetched", "unmodified", "redirect", "robots", "reservation", "rate-limited", "too-big", "gone", "error", "address"
+]
+"""How one request ended. `robots`, `reservation` and `address` (no public address) were not sent, or not kept, because
+that is not permitted; `rate-limited` is HTTP 429, or 503 with Retry-After."""
 
 DocumentStatus = Literal["accepted", "quarantined", "skipped", "failed"]
 """How cleaning and classifying one capture ended."""
@@ -71,12 +89,30 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RobotsOverride:
+    """The publisher's word that robots.txt does not hold for this archive: why, who gave it, and when."""
+
+    reason: str
+    granted_by: str
+    date: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snooze:
+    """A source whose health needs no attention up to and including the day `until`."""
+
+    until: date
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One source of press releases: its table in sources.toml, validated.
 
     `district` is a five-digit AGS key, `party` and `organisation` are slugs of the vocabularies. `gate` False
-    archives what the quality gate would quarantine. `options` is an instance of the fetcher's own settings class;
-    read it with `options_as`.
+    archives what the quality gate would quarantine. `schedule` says when `run --due` visits the source, `expected` how
+    long it may be without a new release before it counts as quiet (`14d`), `budget` how many items one run captures at
+    most. `options` is an instance of the fetcher's own settings class; read it with `options_as`.
     """
 
     id: str
@@ -85,12 +121,16 @@ class Source:
     url: str | None = None
     path: str | None = None
     schedule: str | None = None
+    expected: str | None = None
+    budget: int | None = None
     district: str | None = None
     party: str | None = None
     organisation: str | None = None
     language: str = "de"
     access: Access = "public"
     legal_basis: str | None = None
+    robots_override: RobotsOverride | None = None
+    snooze: Snooze | None = None
     appraisal: str | None = None
     responsible: str | None = None
     capture_scope: str | None = None
@@ -133,7 +173,9 @@ class Capture:
     the one the transport declared. `record_id` is the WARC-Record-ID; `warc_file` is relative to the archive's
     folder and `warc_offset` the byte where the compressed record begins. `parent` is the record an
     attachment came with. `title`, `published` are hints of the source (feed entry, mail header), `fingerprint` is
-    the item's when it was captured.
+    the item's when it was captured. `reservation` is what the publisher reserved for machines, as declared with the
+    bytes or for the whole site. `complete` is False for an answer that is kept as evidence alone, never as what stands
+    at the address: it was cut off, could not be decoded, or rights in it are reserved.
     """
 
     source_id: str
@@ -155,11 +197,16 @@ class Capture:
     title: str | None = None
     published: str | None = None
     fingerprint: str | None = None
+    reservation: str | None = None
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Unmodified:
-    """The source says the item is as it was captured last (HTTP 304)."""
+    """The source says the item is as it was captured last (HTTP 304). `capture` is that capture with its body, where
+    the context has it at hand: what was attached to a page is asked for again with the page."""
+
+    capture: Capture | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +250,9 @@ class Article:
     """A cleaned press release.
 
     Paragraphs of `text` are separated by one empty line. `published_source` says where the date was found
-    (`json-ld`, `meta`, `time`, `url`, `label`, `text`, `hint`, `header`). `media_type` is that of the capture.
+    (`json-ld`, `meta`, `time`, `url`, `label`, `text`, `hint`, `header`). `modified` is a later day on which the
+    publisher changed the release, `number` the one the press office gave it ("123/2026"), both as the document says.
+    `media_type` is that of the capture.
     """
 
     text: str = ""
@@ -213,6 +262,8 @@ class Article:
     published: date | None = None
     published_confidence: Literal["high", "low"] | None = None
     published_source: str | None = None
+    modified: date | None = None
+    number: str | None = None
     author: str | None = None
     agency: str | None = None
     dateline: str | None = None
@@ -286,13 +337,35 @@ Finding = Tag | Person | Quote
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why one document or source failed: the stage, the reason in words, and the plugin if one is to blame."""
+    """Why one document or source failed: the stage, the reason in words, the next step, and the plugin if one is to
+    blame."""
 
     source_id: str
     key: str
     stage: Literal["discover", "capture", "clean", "classify", "archive"]
     reason: str
     plugin: str | None = None
+    hint: str = ""
+    kind: FailureKind = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One line of the request log: what was asked of the network, and how it ended.
+
+    `at` is UTC, `received` the bytes of the body as received, `seconds` the time from sending to the end of the answer
+    (waiting for one's turn not included). `detail` says why when it was not simply fetched. A request that was not
+    sent has no status.
+    """
+
+    source_id: str
+    url: str
+    at: datetime
+    outcome: RequestOutcome
+    status: int | None = None
+    received: int = 0
+    seconds: float = 0.0
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,11 +385,35 @@ class Processed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """One place where a release was found: an address, or the path of a file or mail within its source. `first_seen`
+    is UTC."""
+
+    source_id: str
+    key: str
+    url: str | None
+    first_seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A document that came with a release and is kept in the WARC record `record_id`; `name` is its address, or its
+    path within its source."""
+
+    name: str
+    media_type: str | None
+    sha256: str
+    record_id: str
+    captured_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """A release as the archive holds it: identity, current version and derivation, article and tags.
 
     `id` comes from the first canonical address (files: source id and relative path), `version_id` from the
-    bytes of that version; `derivation` counts from 1 within the version.
+    bytes of that version; `derivation` counts from 1 within the version. `locations` are all places where it was found,
+    the first first.
     """
 
     id: str
@@ -332,13 +429,20 @@ class Release:
     tags: tuple[Tag, ...]
     persons: tuple[Person, ...] = ()
     quotes: tuple[Quote, ...] = ()
+    locations: tuple[Location, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceReport:
-    """What one run did with one source; counts of items, `seconds` of wall time."""
+    """What one run did with one source; counts of items, `seconds` of wall time since `started_at` (UTC).
+
+    `rechecked` counts known releases that were looked at again, `requests` and `received` what went over the network
+    (bytes of bodies as received).
+    """
 
     source_id: str
+    started_at: datetime | None = None
     seen: int = 0
     new: int = 0
     changed: int = 0
@@ -348,6 +452,9 @@ class SourceReport:
     refused: int = 0
     gone: int = 0
     failed: int = 0
+    rechecked: int = 0
+    requests: int = 0
+    received: int = 0
     seconds: float = 0.0
     failures: tuple[Failure, ...] = ()
 

@@ -6,7 +6,7 @@ cross these borders.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TextIO
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Classifier",
     "Cleaner",
+    "Connection",
     "EngineHit",
     "EngineResult",
     "Exporter",
@@ -34,6 +35,33 @@ __all__ = [
 ]
 
 
+class Connection(Protocol):
+    """A connection to a server that does not speak HTTP, opened by `FetchContext.connect`."""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the server stands in one's own network."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has hung up here; after an error somebody has."""
+
+    def expect(self, max_bytes: int) -> None:
+        """Begin a question: its answer may have so many bytes, and the time that every answer has."""
+
+    def read(self) -> bytes:
+        """What has come, at least one byte; nothing when the server has hung up. Raises FetchError."""
+
+    def write(self, data: bytes) -> None:
+        """Send all of it. Raises FetchError."""
+
+    def start_tls(self) -> None:
+        """Encrypt what follows; the certificate must be the server's. Raises FetchError."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
 class FetchContext(Protocol):
     """The only way for a fetcher to the network and into the archive.
 
@@ -41,9 +69,11 @@ class FetchContext(Protocol):
     behind it and can't be bypassed.
     """
 
-    def get(self, url: str, *, item: Item | None = None) -> CaptureResult:
-        """Fetch one address. With `item` the answer is that item's capture and the request is conditional;
-        without, it is stored as evidence of discovery. Raises FetchError."""
+    def get(self, url: str, *, item: Item | None = None, parent: Capture | None = None) -> CaptureResult:
+        """Fetch one address. With `item` the answer is that item's capture, or with `parent` too, that of an
+        attachment of `parent` whose key is `item.key`. Without, it is stored as evidence of discovery, and the answer
+        is never Unmodified: what a server calls unmodified is given as it was stored. Requests are conditional, with
+        an unconditional one now and then, as some servers' ETags lie. Raises FetchError."""
 
     def put(
         self,
@@ -52,9 +82,38 @@ class FetchContext(Protocol):
         *,
         media_type: str | None = None,
         parent: Capture | None = None,
+        captured_at: datetime | None = None,
+        head: bytes = b"",
     ) -> Capture:
-        """Store bytes that did not come over HTTP (a file, a mail, an attachment) as the item's capture.
-        Raises TooLargeError."""
+        """Store bytes that did not come over HTTP (a file, a mail) as the item's capture; with `parent` as an
+        attachment of that capture.
+
+        What another crawler captured keeps its own time with `captured_at` and is stored under `item.url`. With `head`
+        it is an HTTP answer: the status line and fields as received, to the empty line; `body` is then its payload,
+        still in the content coding that the head names. Raises TooLargeError, FetchError."""
+
+    def connect(self, host: str, port: int, *, goodbye: bytes = b"") -> Connection:
+        """The connection to a server that does not speak HTTP (mail), not yet encrypted. It stays open until the visit
+        of the source is over, when `goodbye` is sent; asking again gives the same one unless it was closed. Raises
+        RefusedError (no public address), FetchError."""
+
+    def secret(self, name: str) -> str:
+        """A password or token by its name, from the environment or the file of secrets. Raises ConfigError."""
+
+    def is_known(self, key: str) -> bool:
+        """Whether the source offered an item with this key in an earlier run: where a listing may stop."""
+
+    @property
+    def since(self) -> date | None:
+        """The day from which on releases are wanted (`run --since`), or None for no limit."""
+
+    @property
+    def bookmark(self) -> str | None:
+        """What the fetcher kept with `keep_bookmark` in an earlier run, or None."""
+
+    def keep_bookmark(self, bookmark: str) -> None:
+        """Keep a short text for the next run (a position in a mailbox, the page a backfill has reached). It is stored
+        when discovery has ended without an error, together with the items discovered."""
 
     @property
     def base(self) -> Path:
@@ -68,8 +127,9 @@ class FetchContext(Protocol):
 class Fetcher(Protocol):
     """Lists what a source offers and captures it. Chosen by `fetcher = "name"`, else by the highest claim."""
 
-    options: "type[BaseModel]"
-    """The source's settings for this fetcher: unknown keys of the source's table are validated against it."""
+    @property
+    def options(self) -> "type[BaseModel]":
+        """The source's settings for this fetcher: unknown keys of the source's table are validated against it."""
 
     def claims(self, url: str) -> int | None:
         """How well this fetcher fits the address (higher wins), or None if it doesn't. Looks at the address only."""

@@ -41,12 +41,12 @@ def open_database(
         # without `create` never make an empty file: a rebuild may be swapping the old one for the new one right now
         mode = "rwc" if create else "rw"
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", timeout=BUSY_SECONDS, uri=True)
-        connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
         if prepare is not None:
             prepare(connection)
         db = Database(connection, execute_plugins=False)
         _migrate(db)
+        connection.execute("PRAGMA foreign_keys = ON")  # after migrations, which may put a table in another's place
     except (OSError, sqlite3.OperationalError) as error:
         raise _unusable(path.name, error) from error
     except sqlite3.DatabaseError as error:

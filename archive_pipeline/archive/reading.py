@@ -9,10 +9,22 @@ from pydantic import TypeAdapter
 from sqlite_utils import Database
 
 from archive_pipeline.errors import UnknownReleaseError
-from archive_pipeline.model import Article, Axis, Evidence, Person, Quote, Release, Role, Tag
+from archive_pipeline.model import (
+    Article,
+    Attachment,
+    Axis,
+    Evidence,
+    Location,
+    Person,
+    Quote,
+    Release,
+    Role,
+    Tag,
+)
 
 __all__ = [
     "changes_since",
+    "derived_tags",
     "find_release",
     "found_label",
     "found_values",
@@ -95,6 +107,8 @@ def load_releases(db: Database, release_ids: Sequence[str]) -> list[Release]:
         tags = _tags(db, batch, marks)
         persons = _persons(db, batch, marks)
         quotes = _quotes(db, batch, marks)
+        locations = _locations(db, batch, marks)
+        attachments = _attachments(db, batch, marks)
         for row in db.query(LOAD.format(marks), batch):
             found[row["id"]] = Release(
                 id=row["id"],
@@ -110,8 +124,46 @@ def load_releases(db: Database, release_ids: Sequence[str]) -> list[Release]:
                 tags=tuple(tags.get(row["id"], ())),
                 persons=tuple(persons.get(row["id"], ())),
                 quotes=tuple(quotes.get(row["id"], ())),
+                locations=tuple(locations.get(row["id"], ())),
+                attachments=tuple(attachments.get(row["id"], ())),
             )
     return [found[release_id] for release_id in release_ids if release_id in found]
+
+
+def _locations(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Location]]:
+    found: dict[str, list[Location]] = {}
+    for row in db.query(
+        f"""SELECT release_id, source_id, key, url, first_captured_at FROM location
+            WHERE release_id IN ({marks}) ORDER BY first_captured_at, rowid""",
+        ids,
+    ):
+        location = Location(
+            source_id=row["source_id"],
+            key=row["key"],
+            url=row["url"],
+            first_seen=datetime.fromisoformat(row["first_captured_at"]),
+        )
+        found.setdefault(row["release_id"], []).append(location)
+    return found
+
+
+def _attachments(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Attachment]]:
+    """The newest capture of each, in the order they were first seen."""
+    found: dict[str, dict[str, Attachment]] = {}
+    for row in db.query(
+        f"""SELECT release_id, target, url, key, media_type, sha256, record_id, captured_at FROM capture
+            WHERE kind = 'attachment' AND release_id IN ({marks}) ORDER BY captured_at, rowid""",
+        ids,
+    ):
+        attachment = Attachment(
+            name=row["url"] or row["key"],
+            media_type=row["media_type"],
+            sha256=row["sha256"],
+            record_id=row["record_id"],
+            captured_at=datetime.fromisoformat(row["captured_at"]),
+        )
+        found.setdefault(row["release_id"], {})[row["target"]] = attachment
+    return {release_id: list(attachments.values()) for release_id, attachments in found.items()}
 
 
 CURRENT = """JOIN release r ON r.id = x.release_id AND r.version_id = x.version_id AND r.derivation = x.derivation
@@ -144,10 +196,11 @@ def _tags(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Tag]]:
     return tags
 
 
-def suggestions(db: Database, release_id: str) -> list[Tag]:
-    """Tags of the current derivation that score below 0.5: for review, not for search."""
-    return [
-        Tag(
+def derived_tags(db: Database, ids: Sequence[str]) -> dict[str, list[Tag]]:
+    """All tags of the current derivations as they were found, whatever people decided and however low they score."""
+    found: dict[str, list[Tag]] = {}
+    for row in db.query(f"SELECT x.* FROM tag x {CURRENT.format(', '.join('?' * len(ids)))}", ids):
+        tag = Tag(
             axis=Axis(row["axis"]),
             value=row["value"],
             label=row["label"],
@@ -157,9 +210,13 @@ def suggestions(db: Database, release_id: str) -> list[Tag]:
             evidence=EVIDENCE.validate_json(row["evidence"]),
             municipalities=tuple(json.loads(row["municipalities"])),
         )
-        for row in db.query(f"SELECT x.* FROM tag x {CURRENT.format('?')}", [release_id])
-        if row["score"] < 0.5
-    ]
+        found.setdefault(row["release_id"], []).append(tag)
+    return found
+
+
+def suggestions(db: Database, release_id: str) -> list[Tag]:
+    """Tags of the current derivation that score below 0.5: for review, not for search."""
+    return [tag for tag in derived_tags(db, [release_id]).get(release_id, ()) if tag.score < 0.5]
 
 
 def _persons(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Person]]:

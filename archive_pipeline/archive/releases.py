@@ -1,6 +1,5 @@
 """Writing a release in one piece: identity, location, version, derivation, tags, outbox."""
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +8,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 from sqlite_utils import Database
 
-from archive_pipeline.address import canonical_url
+from archive_pipeline.archive.identity import ID_LENGTH, find_identity, text_digest
 from archive_pipeline.model import (
     Article,
     Capture,
@@ -22,7 +21,7 @@ __all__ = [
     "Change",
     "Stored",
     "note_change",
-    "release_identity",
+    "store_derivation",
     "store_release",
 ]
 
@@ -31,9 +30,6 @@ Change = Literal["new", "changed", "unchanged"]
 ARTICLE = TypeAdapter(Article)
 EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 
-ID_LENGTH = 16
-"""Hex digits of an id: 64 bits, so that a million releases collide with a chance below one in ten million."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
@@ -41,16 +37,6 @@ class Stored:
 
     release_id: str
     change: Change
-
-
-def release_identity(capture: Capture) -> str:
-    """The release's id: from its first canonical address; of files and mail from source id and relative path."""
-    name = canonical_url(capture.url) if capture.url else f"{capture.source_id}/{capture.key}"
-    return _short(name.encode())
-
-
-def _short(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:ID_LENGTH]
 
 
 def store_release(
@@ -63,13 +49,13 @@ def store_release(
     """
     if processed.article is None:
         raise ValueError("only accepted documents become releases")
-    release_id = release_identity(capture)
+    release_id = find_identity(db, capture, processed.article)
     known = next(db.query("SELECT 1 FROM release WHERE id = ?", [release_id]), None)
     _locate(db, release_id, capture, source)
     if known is not None and _is_known(db, release_id, capture, processed.article):
         return Stored(release_id=release_id, change="unchanged")
     version_id = capture.sha256[:ID_LENGTH]
-    if _return_to(db, release_id, version_id):
+    if _return_to(db, release_id, version_id, processed.article):
         note_change(db, release_id, "changed", now)
         return Stored(release_id=release_id, change="changed")
     number = next(db.query("SELECT count(*) AS n FROM version WHERE release_id = ?", [release_id]))["n"] + 1
@@ -81,6 +67,22 @@ def store_release(
     change: Literal["new", "changed"] = "new" if known is None else "changed"
     note_change(db, release_id, change, now)
     return Stored(release_id=release_id, change=change)
+
+
+def store_derivation(
+    db: Database, release_id: str, version_id: str, processed: Processed, *, software: str, now: datetime
+) -> int:
+    """Write one more derivation of a release's current version and make it the current one; its number. Call inside
+    `write_tx`. Earlier ones stay: what was cited resolves to the text that was cited."""
+    newest = next(
+        db.query(
+            "SELECT max(number) AS n FROM derivation WHERE release_id = ? AND version_id = ?", [release_id, version_id]
+        )
+    )["n"]
+    number = int(newest) + 1
+    _derive(db, release_id, version_id, number, processed, software)
+    note_change(db, release_id, "changed", now)
+    return number
 
 
 def _locate(db: Database, release_id: str, capture: Capture, source: Source) -> None:
@@ -125,7 +127,7 @@ def _is_known(db: Database, release_id: str, capture: Capture, article: Article)
     )
 
 
-def _return_to(db: Database, release_id: str, version_id: str) -> bool:
+def _return_to(db: Database, release_id: str, version_id: str, article: Article) -> bool:
     """The publisher went back to an earlier payload: make that version current again."""
     row = next(
         db.query(
@@ -138,8 +140,8 @@ def _return_to(db: Database, release_id: str, version_id: str) -> bool:
     if row is None:
         return False
     db.execute(
-        "UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ? WHERE id = ?",
-        [version_id, row["number"], row["title"], row["published"], release_id],
+        "UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ?, text_digest = ? WHERE id = ?",
+        [version_id, row["number"], row["title"], row["published"], text_digest(article), release_id],
     )
     return True
 
@@ -194,8 +196,8 @@ def _derive(db: Database, release_id: str, version_id: str, number: int, process
             [*key, quote.text, quote.speaker, quote.start, quote.end],
         )
     db.execute(
-        "UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ? WHERE id = ?",
-        [version_id, number, article.title, published, release_id],
+        "UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ?, text_digest = ? WHERE id = ?",
+        [version_id, number, article.title, published, text_digest(article), release_id],
     )
 
 

@@ -8,23 +8,40 @@ from pathlib import PurePath
 from sqlite_utils import Database
 
 from archive_pipeline.archive.database import write_tx
-from archive_pipeline.model import Failure, RunReport, Source, SourceReport
+from archive_pipeline.model import Failure, Request, RunReport, Source, SourceReport
 
 __all__ = [
     "RunRow",
     "SourceStatus",
+    "adopt_frontier",
     "adopt_journal",
     "begin_run",
     "failures",
     "finish_run",
     "import_root",
+    "known_source",
     "last_run",
     "record_failure",
+    "record_requests",
     "record_source",
+    "record_visit",
     "source_status",
 ]
 
-COUNTS = ("seen", "new", "changed", "unchanged", "quarantined", "skipped", "refused", "gone", "failed")
+COUNTS = (
+    "seen",
+    "new",
+    "changed",
+    "unchanged",
+    "quarantined",
+    "skipped",
+    "refused",
+    "gone",
+    "failed",
+    "rechecked",
+    "requests",
+    "received",
+)
 
 
 def begin_run(db: Database, run_id: str, command: str, sources: Sequence[Source], now: datetime) -> None:
@@ -60,6 +77,14 @@ def record_source(db: Database, source: Source, *, import_root: str | None = Non
     db.table("source").upsert(row, pk="id")
 
 
+def known_source(db: Database, source_id: str) -> Source:
+    """A source as the archive last saw it; of one it never saw, only the id."""
+    row = next(db.query("SELECT * FROM source WHERE id = ?", [source_id]), None)
+    if row is None:
+        return Source(id=source_id)
+    return Source(**{name: value for name, value in row.items() if name != "import_root"})
+
+
 def import_root(db: Database, source_id: str) -> str | None:
     """The folder that files of this source were imported from on this machine; empty when the archive has the source
     but not the folder (rebuilt without the old database), None when it has neither."""
@@ -70,8 +95,53 @@ def import_root(db: Database, source_id: str) -> str | None:
 def record_failure(db: Database, run_id: str, failure: Failure, now: datetime) -> None:
     """Add one failure to the journal. Call inside `write_tx`."""
     db.execute(
-        "INSERT INTO failure (run_id, source_id, key, stage, reason, plugin, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [run_id, failure.source_id, failure.key, failure.stage, failure.reason, failure.plugin, now.isoformat()],
+        """INSERT INTO failure (run_id, source_id, key, stage, reason, plugin, at, hint, kind)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        [
+            run_id,
+            failure.source_id,
+            failure.key,
+            failure.stage,
+            failure.reason,
+            failure.plugin,
+            now.isoformat(),
+            failure.hint,
+            failure.kind,
+        ],
+    )
+
+
+def record_requests(db: Database, run_id: str, requests: Sequence[Request]) -> None:
+    """Add lines to the request log. Call inside `write_tx`."""
+    for request in requests:
+        db.execute(
+            """INSERT INTO request (run_id, source_id, at, url, outcome, status, received, seconds, detail)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            [
+                run_id,
+                request.source_id,
+                request.at.isoformat(),
+                request.url,
+                request.outcome,
+                request.status,
+                request.received,
+                round(request.seconds, 3),
+                request.detail,
+            ],
+        )
+
+
+def record_visit(db: Database, run_id: str, report: SourceReport) -> None:
+    """Note what a run did with one source, as soon as that is over. Call inside `write_tx`."""
+    db.table("run_source").upsert(
+        {
+            "run_id": run_id,
+            "source_id": report.source_id,
+            **{name: getattr(report, name) for name in COUNTS},
+            "seconds": report.seconds,
+            "started_at": report.started_at.isoformat() if report.started_at else None,
+        },
+        pk=("run_id", "source_id"),
     )
 
 
@@ -79,27 +149,52 @@ def finish_run(db: Database, report: RunReport) -> None:
     """Close a run in the journal."""
     with write_tx(db):
         for source in report.sources:
-            _record_counts(db, report.run_id, source)
+            record_visit(db, report.run_id, source)
         db.execute(
             "UPDATE run SET finished_at = ?, exit_code = ? WHERE id = ?",
             [report.finished_at.isoformat(), report.exit_code, report.run_id],
         )
 
 
-def _record_counts(db: Database, run_id: str, report: SourceReport) -> None:
-    counts = {name: getattr(report, name) for name in COUNTS}
-    db.table("run_source").insert(
-        {"run_id": run_id, "source_id": report.source_id, **counts, "seconds": report.seconds}
-    )
-
-
 def adopt_journal(db: Database, old: Database) -> None:
     """Take over what stands in no WARC file and only helps on this machine: the journal of runs, and the folders
     that were imported. Call inside `write_tx`."""
-    for table in ("run", "run_source", "failure"):
+    for table in ("run", "run_source", "failure", "request", "discovery"):
         db.table(table).insert_all(old.query(f"SELECT * FROM {table}"))
     for row in old.query("SELECT id, import_root FROM source WHERE import_root IS NOT NULL"):
         db.execute("UPDATE source SET import_root = ? WHERE id = ?", [row["import_root"], row["id"]])
+    for row in old.query("SELECT type, at, agent, outcome, object, detail FROM event ORDER BY id"):
+        db.execute(
+            """INSERT INTO event (type, at, agent, outcome, object, detail)
+               SELECT :type, :at, :agent, :outcome, :object, :detail WHERE NOT EXISTS (
+                 SELECT 1 FROM event WHERE object = :object AND at = :at AND type = :type AND detail IS :detail)""",
+            row,
+        )
+
+
+def adopt_frontier(db: Database, old: Database) -> None:
+    """Take over what the old database knows of items and the WARC files don't: what waits, failed, was refused or is
+    gone, and when it is looked at again. Call inside `write_tx`, when everything captured is in `db`.
+
+    Not of items that were captured after the old database's last word; and what it calls captured, but no readable
+    record holds, has to be fetched again.
+    """
+    accounted = {row["name"]: row["length"] for row in old.query("SELECT name, length FROM warc_file")}
+    captured: set[tuple[str, str]] = set()
+    newer: set[tuple[str, str]] = set()
+    for row in db.query("SELECT source_id, key, warc_file, warc_offset FROM capture WHERE kind <> 'discovery'"):
+        place = (row["source_id"], row["key"])
+        captured.add(place)
+        if row["warc_offset"] >= accounted.get(row["warc_file"], 0):
+            newer.add(place)
+    items = db.table("item")
+    for row in old.query("SELECT * FROM item ORDER BY rowid"):
+        place = (row["source_id"], row["key"])
+        if place in newer:
+            continue
+        if row["state"] in {"captured", "gone"} and place not in captured:
+            row |= {"state": "pending", "captured_fingerprint": None, "next_check_at": None}
+        items.upsert(row, pk=("source_id", "key"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +226,11 @@ SELECT s.id AS source_id, s.title,
      SELECT i.key FROM item i WHERE i.source_id = s.id AND i.state = 'failed'
      UNION SELECT n.key FROM newest n WHERE n.source_id = s.id AND n.state = 'failed')) AS failed,
   (SELECT count(*) FROM newest n WHERE n.source_id = s.id AND n.state = 'quarantined') AS quarantined,
-  (SELECT max(run.finished_at) FROM run JOIN run_source x ON x.run_id = run.id WHERE x.source_id = s.id)
-    AS last_run_at,
+  (SELECT run.finished_at FROM run_source x JOIN run ON run.id = x.run_id
+   WHERE x.source_id = s.id AND run.finished_at IS NOT NULL ORDER BY x.rowid DESC LIMIT 1) AS last_run_at,
   (SELECT max(r.first_captured_at) FROM release r WHERE r.source_id = s.id) AS last_new_at,
   (SELECT f.reason FROM failure f WHERE f.source_id = s.id AND f.run_id = (
-     SELECT x.run_id FROM run_source x JOIN run ON run.id = x.run_id
-     WHERE x.source_id = s.id ORDER BY run.started_at DESC LIMIT 1)
+     SELECT x.run_id FROM run_source x WHERE x.source_id = s.id ORDER BY x.rowid DESC LIMIT 1)
    ORDER BY f.id DESC LIMIT 1) AS last_failure
 FROM source s ORDER BY s.title COLLATE german, s.id
 """
@@ -160,11 +254,13 @@ class RunRow:
 
 def last_run(db: Database) -> RunRow | None:
     """The newest run, or None."""
-    rows = db.query("SELECT id, command, started_at, finished_at, exit_code FROM run ORDER BY started_at DESC LIMIT 1")
+    rows = db.query("SELECT id, command, started_at, finished_at, exit_code FROM run ORDER BY rowid DESC LIMIT 1")
     return next((RunRow(**row) for row in rows), None)
 
 
 def failures(db: Database, run_id: str) -> list[Failure]:
     """Everything that failed in a run, in order."""
-    rows = db.query("SELECT source_id, key, stage, reason, plugin FROM failure WHERE run_id = ? ORDER BY id", [run_id])
+    rows = db.query(
+        "SELECT source_id, key, stage, reason, plugin, hint, kind FROM failure WHERE run_id = ? ORDER BY id", [run_id]
+    )
     return [Failure(**row) for row in rows]

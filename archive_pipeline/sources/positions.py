@@ -18,7 +18,7 @@ KeyPath = tuple[str | int, ...]
 _BLANK = re.compile(r"(?:[ \t\n,]|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_SCALAR = re.compile(r"[^,\]}#\n]+")
+_SCALAR = re.compile(r"[^,\]}#\n]+?(?=[ \t]*(?:[,\]}#\n]|\Z))")
 _BASIC_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _LITERAL_STRING = re.compile(r"'[^']*'")
 _MULTILINE_STRING = re.compile(r'"""(?:[^\\]|\\.)*?"""+|' r"'''.*?'''+", re.DOTALL)
@@ -41,6 +41,9 @@ class Positions:
         scanner.read_document()
         self._keys = scanner.keys
         self._values = scanner.values
+        self._ends = scanner.ends
+        self.headers = tuple(scanner.headers)
+        """Where the headers of tables stand, as offsets, in the order of the text."""
 
     def __iter__(self) -> Iterator[KeyPath]:
         return iter(self._keys)
@@ -52,6 +55,15 @@ class Positions:
     def of_value(self, path: KeyPath) -> Position:
         """Where the value begins; for an unknown path its nearest known parent."""
         return self._nearest(self._values, path)
+
+    def lines_of(self, path: KeyPath) -> range:
+        """The lines, counted from 0, that a key and its value take. Raises KeyError where no value is written."""
+        end = self._ends[path]
+        return range(bisect_right(self._line_starts, self._keys[path]) - 1, bisect_right(self._line_starts, end - 1))
+
+    def span_of(self, path: KeyPath) -> tuple[int, int]:
+        """Where a value begins, and the character behind it, as offsets. Raises KeyError where no value is written."""
+        return self._values[path], self._ends[path]
 
     def _nearest(self, places: dict[KeyPath, int], path: KeyPath) -> Position:
         while path and path not in places:
@@ -69,6 +81,8 @@ class _Scanner:
         self.at = 0
         self.keys: dict[KeyPath, int] = {}
         self.values: dict[KeyPath, int] = {}
+        self.ends: dict[KeyPath, int] = {}
+        self.headers: list[int] = []
         self._table_counts: dict[KeyPath, int] = {}
 
     def read_document(self) -> None:
@@ -83,6 +97,7 @@ class _Scanner:
 
     def _read_header(self) -> KeyPath:
         start = self.at
+        self.headers.append(start)
         brackets = 2 if self.text.startswith("[[", start) else 1
         self.at += brackets
         names = [name for name, _ in self._read_dotted_key()]
@@ -137,6 +152,7 @@ class _Scanner:
             self._skip(self._string_pattern())
         else:
             self._skip(_SCALAR)
+        self.ends[path] = self.at
 
     def _read_array(self, path: KeyPath) -> None:
         self.at += 1

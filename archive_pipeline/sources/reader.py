@@ -1,14 +1,14 @@
 """Turns the parsed tables of sources.toml into values and collects what is wrong with them."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from archive_pipeline.errors import PluginConflictError, PluginError, PluginLoadError
-from archive_pipeline.model import Source
+from archive_pipeline.model import RobotsOverride, Snooze, Source
 from archive_pipeline.protocols import Fetcher, IndexEngine
 from archive_pipeline.registry import Registry
 from archive_pipeline.sources.authority import AuthorityKeys
@@ -65,7 +65,9 @@ class Reader:
             meant = did_you_mean(table.engine, [entry.name for entry in self.engines])
             self.problems.add_at_value((*path, "engine"), f"{who}engine {shown(table.engine)} ist unbekannt{meant}")
         return ArchiveSettings(
-            path=(base / Path(table.path).expanduser()).resolve(), **table.model_dump(exclude={"path"})
+            path=(base / Path(table.path).expanduser()).resolve(),
+            ca_bundle=(base / Path(table.ca_bundle).expanduser()).resolve() if table.ca_bundle else None,
+            **table.model_dump(exclude={"path", "ca_bundle"}),
         )
 
     def read_sources(self, tables: object) -> tuple[tuple[Source, ...], tuple[BrokenSource, ...]]:
@@ -100,9 +102,9 @@ class Reader:
             options = self._options(name, data, path, who)
         except PluginError as error:
             problem = self.problems.at_key(path, f"{who}{error.message}")
-            source = None if table is None else Source(**table.model_dump())
+            source = None if table is None else _source(table)
             return BrokenSource(source=source, problem=problem) if source is not None and enabled else source
-        return None if table is None else Source(**{**table.model_dump(), "fetcher": name, "options": options})
+        return None if table is None else replace(_source(table), fetcher=name, options=options)
 
     def _fetcher_name(
         self, data: Mapping[str, Any], path: KeyPath, who: str, *, enabled: bool, valid: bool
@@ -165,6 +167,16 @@ class Reader:
         except ValidationError as error:
             self.problems.add_invalid(path, who, error)
             return None
+
+
+def _source(table: SourceTable) -> Source:
+    settings = table.model_dump(exclude={"robots_override", "snooze"})
+    override, snooze = table.robots_override, table.snooze
+    return Source(
+        **settings,
+        robots_override=RobotsOverride(**override.model_dump()) if override else None,
+        snooze=Snooze(**snooze.model_dump()) if snooze else None,
+    )
 
 
 def _strangers(data: Mapping[str, Any], known: Collection[str]) -> frozenset[str]:

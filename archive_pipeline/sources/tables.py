@@ -1,17 +1,18 @@
 """The tables of sources.toml and what each of their keys may hold."""
 
+import datetime
 import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from archive_pipeline.model import Access, Axis
 from archive_pipeline.sources.authority import AuthorityKeys
-from archive_pipeline.sources.schedule import is_schedule
+from archive_pipeline.sources.schedule import parse_interval, parse_schedule
 
-__all__ = ["ArchiveTable", "LegalBasis", "Persons", "SourceTable", "slug"]
+__all__ = ["ArchiveTable", "LegalBasis", "Persons", "RobotsOverrideTable", "SnoozeTable", "SourceTable", "slug"]
 
 LegalBasis = Literal["44b", "60d", "60f", "consent", "official-work-5"]
 """On what grounds a source is archived: §§ 44b, 60d, 60f or 5 UrhG, or the publisher's consent."""
@@ -47,6 +48,15 @@ def _web_address(value: str) -> str:
     if not host or re.search(r"\s", value) or not value.isprintable():
         raise ValueError("ist keine gültige Adresse")
     if user is not None:
+        raise ValueError("Zugangsdaten gehören nicht in die Adresse, sondern in die Umgebung oder eine Geheimnisdatei")
+    return value
+
+
+def _proxy(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError('muss die Adresse eines HTTP-Proxys sein: "http://proxy.example.org:3128"')
+    if parts.username is not None:
         raise ValueError("Zugangsdaten gehören nicht in die Adresse, sondern in die Umgebung oder eine Geheimnisdatei")
     return value
 
@@ -91,8 +101,12 @@ def _organisation(value: str) -> str:
 
 
 def _schedule(value: str) -> str:
-    if not is_schedule(value):
-        raise ValueError('muss ein Abstand wie "6h", "30m", "1d" oder eine Cron-Zeile mit fünf Feldern sein')
+    return parse_schedule(value).text
+
+
+def _interval(value: str) -> str:
+    if parse_interval(value) is None:
+        raise ValueError('muss ein Zeitraum wie "14d" oder "36h" sein')
     return value
 
 
@@ -141,7 +155,10 @@ class _Table(BaseModel):
 
 class ArchiveTable(_Table):
     """`[archive]`: settings of the whole archive. `max_bytes` is the largest body that is stored,
-    `request_interval` the seconds between two requests to one host."""
+    `request_interval` the seconds between two requests to one host, `connections` the hosts that are asked at the same
+    time, `proxy` the address of an HTTP proxy, `ca_bundle` a file of certificates to trust instead of the system's,
+    `recheck_budget` how many known releases of one source a run looks at again at most.
+    """
 
     path: Annotated[str, AfterValidator(_folder)] = "archive"
     engine: Filled = "whoosh"
@@ -151,6 +168,25 @@ class ArchiveTable(_Table):
     persons: Persons = "office-holders"
     max_bytes: Annotated[int, Field(ge=1)] = 20_000_000
     request_interval: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 2.0
+    connections: Annotated[int, Field(ge=1, le=256)] = 16
+    proxy: Annotated[str, AfterValidator(_proxy)] | None = None
+    ca_bundle: Annotated[str, AfterValidator(_folder)] | None = None
+    recheck_budget: Annotated[int, Field(ge=0)] = 100
+
+
+class RobotsOverrideTable(_Table):
+    """`robots_override` of a source: the publisher's leave, for sources with `legal_basis = "consent"` alone."""
+
+    reason: Filled
+    granted_by: Filled
+    date: datetime.date
+
+
+class SnoozeTable(_Table):
+    """`snooze` of a source: its health needs no attention up to and including the day `until`."""
+
+    until: datetime.date
+    note: str = ""
 
 
 class SourceTable(_Table):
@@ -177,3 +213,13 @@ class SourceTable(_Table):
     call_number: str | None = None
     enabled: bool = True
     gate: bool = True
+    expected: Annotated[str, AfterValidator(_interval)] | None = None
+    budget: Annotated[int, Field(ge=1)] | None = None
+    robots_override: RobotsOverrideTable | None = None
+    snooze: SnoozeTable | None = None
+
+    @model_validator(mode="after")
+    def _override_needs_consent(self) -> "SourceTable":
+        if self.robots_override is not None and self.legal_basis != "consent":
+            raise ValueError('robots_override gilt nur mit legal_basis = "consent"')
+        return self

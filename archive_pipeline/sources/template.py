@@ -18,17 +18,25 @@ title = "Archiv für Pressemitteilungen"
 persons = "office-holders"    # Personen erkennen: "office-holders" (nur Amts- und Mandatsträger) oder "off"
 max_bytes = 20_000_000        # größere Dokumente werden nicht gespeichert, sondern gemeldet
 request_interval = 2.0        # Sekunden zwischen zwei Abrufen beim selben Server
+# connections = 16                 # so viele Server werden zugleich gefragt, jeder für sich einer nach dem anderen
+# recheck_budget = 100             # so viele bekannte Mitteilungen je Quelle und Lauf werden nachgeprüft
+# proxy = "http://proxy.example.org:3128"   # alle Abrufe über diesen Proxy
+# ca_bundle = "zertifikate.pem"    # Zertifikate, denen statt denen des Systems vertraut wird
 
 # Jede Quelle ist eine Tabelle [[source]]. Pflicht ist nur id; fetcher kann fehlen, wenn die url ihn erkennen lässt.
 #   id             Kürzel aus Kleinbuchstaben, Ziffern, Bindestrichen; bleibt für immer
 #   fetcher        "folder" (Ordner), "feed" (RSS, Atom, JSON Feed), "sitemap", "listing" (Auflistung) oder ein Plugin
 #   schedule       Abstand ("30m", "6h", "1d") oder Cron-Zeile ("15 6 * * mon-fri"), für run --due
+#   expected       so lange darf nichts Neues kommen, ohne dass status die Quelle als still meldet ("14d")
+#   budget         höchstens so viele Dokumente je Lauf: ein großer Altbestand kommt dann über Tage
 #   district       fünfstelliger AGS-Schlüssel, in Anführungszeichen
 #   party          Kürzel (cdu csu spd fdp gruene linke afd bsw fw …), örtliche Gruppen mit Kreis: "uwg@05370"
 #   organisation   Kürzel der herausgebenden Stelle
 #   language       Sprache der Texte, wenn nichts anderes erkannt wird ("de")
 #   access         wer den Volltext lesen darf: public, login, onsite, closed
 #   legal_basis    44b, 60d, 60f, consent oder official-work-5
+#   robots_override = { reason = "…", granted_by = "…", date = 2026-01-31 }   nur mit legal_basis = "consent"
+#   snooze = { until = 2026-12-31, note = "…" }   bis dahin meldet status keine Störung
 #   appraisal, responsible, capture_scope, call_number   Bewertung, zuständig, Umfang, Signatur
 #   gate           false archiviert auch, was die Qualitätsprüfung zurückhalten würde
 #   enabled        false schaltet die Quelle ab; ihre Geschichte bleibt

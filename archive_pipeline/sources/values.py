@@ -17,7 +17,9 @@ class ArchiveSettings:
 
     `path` is the absolute folder of the data, `engine` the name of an index engine. `contact` is a mail or web
     address for the identification header. `max_bytes` is the largest body that is stored, `request_interval` the
-    seconds between two requests to one host.
+    seconds between two requests to one host. `connections` is how many hosts are asked at the same time, `proxy` the
+    address of an HTTP proxy, `ca_bundle` the absolute path of a file of certificates, `recheck_budget` how many known
+    releases of one source a run looks at again at most.
     """
 
     path: Path
@@ -28,6 +30,10 @@ class ArchiveSettings:
     persons: Persons
     max_bytes: int
     request_interval: float
+    connections: int
+    proxy: str | None
+    ca_bundle: Path | None
+    recheck_budget: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

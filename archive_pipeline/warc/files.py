@@ -2,9 +2,11 @@
 
 import os
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,15 +39,25 @@ class OpenFile:
 class WarcFiles:
     """Files `warc/YYYY/MM/archive-<YYYYMMDDhhmmss>-<serial>.warc.gz` below `folder`, in the order of their serials.
 
-    `first_record(name)` renders the `warcinfo` record that opens a file. One process writes at a time.
+    `first_record(name)` renders the `warcinfo` record that opens a file, `clock` gives the time. One process writes at
+    a time, with as many threads as it likes: what one call appends stays together.
     """
 
-    def __init__(self, folder: Path, *, max_file_bytes: int, first_record: Callable[[str], bytes]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_file_bytes: int,
+        first_record: Callable[[str], bytes],
+        clock: Callable[[], datetime],
+    ) -> None:
         self.folder = folder
+        self._clock = clock
         self._max_file_bytes = max_file_bytes
         self._first_record = first_record
         self._open: OpenFile | None = None
         self._lengths: dict[str, int] = {}
+        self._lock = threading.RLock()
 
     def names(self) -> list[str]:
         """All files, relative to the folder, in the order they were begun. The serial decides, not the time in the
@@ -53,44 +65,52 @@ class WarcFiles:
         found = (path for path in (self.folder / "warc").glob("*/*/archive-*.warc.gz") if NAME.fullmatch(path.name))
         return [path.relative_to(self.folder).as_posix() for path in sorted(found, key=_serial)]
 
-    def append(self, records: Sequence[bytes], now: datetime) -> tuple[str, list[int]]:
-        """Write records to the newest file of the month, all or none; the file's name and where each record begins.
+    def append(self, records: Sequence[bytes]) -> tuple[str, int, list[int]]:
+        """Write records to the newest file of the month, all or none; the file's name, its length before, and where
+        each record begins.
 
         Raises ArchiveError when the disk doesn't take them, or somebody else changed or removed the file.
         """
-        file = self._current(now.astimezone(UTC))
-        _check_ours(file)
-        opening = [] if file.size else [self._first_record(Path(file.name).name)]
-        offsets = []
-        position = file.size
-        for record in [*opening, *records]:
-            offsets.append(position)
-            position += len(record)
-        try:
-            _write(file, b"".join([*opening, *records]))
-        except OSError as error:
-            os.ftruncate(file.stream.fileno(), file.size)
-            raise ArchiveError(
-                f"{file.name} lässt sich nicht schreiben: {error.strerror}",
-                hint="freien Platz und Rechte prüfen: archive-pipeline doctor",
-            ) from error
-        file.size = position
-        self._lengths[file.name] = position
-        return file.name, offsets[len(opening) :]
+        with self._lock:
+            file = self._current(self._clock().astimezone(UTC))
+            _check_ours(file)
+            opening = [] if file.size else [self._first_record(Path(file.name).name)]
+            parts = [*opening, *records]
+            try:
+                _write(file, b"".join(parts))
+            except OSError as error:
+                os.ftruncate(file.stream.fileno(), file.size)
+                raise ArchiveError(
+                    f"{file.name} lässt sich nicht schreiben: {error.strerror}",
+                    hint="freien Platz und Rechte prüfen: archive-pipeline doctor",
+                ) from error
+            start = file.size
+            *offsets, file.size = accumulate(map(len, parts), initial=start)
+            self._lengths[file.name] = file.size
+            return file.name, start, offsets[len(opening) :]
 
     def sync(self) -> Mapping[str, int]:
-        """Make everything appended so far durable; the new lengths of the files it went to."""
-        if self._open is not None:
-            os.fsync(self._open.stream.fileno())
-        lengths, self._lengths = self._lengths, {}
+        """Make everything appended so far durable; the new lengths of the files it went to.
+
+        Other threads go on appending meanwhile: what they append is not in the lengths.
+        """
+        with self._lock:
+            lengths, self._lengths = self._lengths, {}
+            handle = None if self._open is None else os.dup(self._open.stream.fileno())
+        if handle is not None:
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
         return lengths
 
     def close(self) -> None:
         """Make everything durable and let go of the file."""
-        if self._open is not None:
-            os.fsync(self._open.stream.fileno())
-            self._open.stream.close()
-            self._open = None
+        with self._lock:
+            if self._open is not None:
+                stream, self._open = self._open.stream, None
+                with stream:
+                    os.fsync(stream.fileno())
 
     def recover(self, known: Mapping[str, int]) -> tuple[Cut, ...]:
         """Cut the incomplete records that a killed writer left after the `known` lengths.

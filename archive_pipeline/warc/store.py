@@ -1,6 +1,5 @@
 """The archive's truth: every capture in WARC files, written before anything else sees it, and read back verified."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from archive_pipeline.warc.coding import remove_codings
 from archive_pipeline.warc.files import Cut, WarcFiles
 from archive_pipeline.warc.metadata import PROFILE, assemble, metadata_of
 from archive_pipeline.warc.model import (
+    SHA256,
     Description,
     Exchange,
     Previous,
@@ -29,10 +29,18 @@ __all__ = ["WarcStore"]
 CONFORMS_TO = "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
 CAPTURES = ("response", "resource", "revisit")
 
+FOLLOWERS = {
+    "request": ("warcinfo",),
+    "metadata": CAPTURES,
+    **dict.fromkeys(CAPTURES, ("warcinfo", "request")),
+}
+"""Records that belong to a group, and what stands before them in it; any other begins a new one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A capture that is about to be written: its record's block (`head` and `payload`) and what will describe it."""
+    """A capture that is about to be written: its record's block (`head` and `payload`) and what will describe it.
+    `payload_digest` and `sha256` are those of `payload` and `body`, taken once: hashing is a good part of the work."""
 
     type: Literal["response", "resource"]
     target: str
@@ -40,7 +48,9 @@ class Draft:
     fields: list[tuple[str, str]]
     head: bytes
     payload: bytes
+    payload_digest: str
     body: bytes
+    sha256: str
     decoded: tuple[str, ...]
     description: Description
 
@@ -59,7 +69,8 @@ class WarcStore:
     `software` and `operator` (with contact address) stand in each file's `warcinfo` record. `clock` gives the time in
     UTC. Every capture is a response, resource or revisit record (after the request, if there was one) and the
     `metadata` record that describes it; it counts when both are complete and `sync` has returned. One process writes
-    at a time: the caller holds the archive's lock, and has called `recover` before the first write.
+    at a time: the caller holds the archive's lock, and has called `recover` before the first write. Within it any
+    number of threads may write, and others read or sync meanwhile; the records of a capture stay together.
     """
 
     def __init__(
@@ -75,7 +86,7 @@ class WarcStore:
         self._software = software
         self._operator = operator
         self._clock = clock
-        self._files = WarcFiles(folder, max_file_bytes=max_file_bytes, first_record=self._warcinfo)
+        self._files = WarcFiles(folder, max_file_bytes=max_file_bytes, first_record=self._warcinfo, clock=clock)
 
     def write_exchange(
         self,
@@ -87,12 +98,15 @@ class WarcStore:
         previous: Previous | None = None,
     ) -> StoredCapture:
         """Store an HTTP request and what came back. `body` is the payload after the codings `decoded` were removed.
+        There is no request record where the request isn't known.
 
         With `previous`, the last capture of the same address, a 304 and a payload that is the same byte for byte
         become a revisit record, and the capture returned has the body that was stored then. Raises ArchiveError;
         FixityError when a 304 refers to a capture that is damaged.
         """
         about = [] if exchange.ip is None else [("WARC-IP-Address", exchange.ip)]
+        digest = payload_digest(exchange.payload)
+        same = body == exchange.payload
         draft = Draft(
             type="response",
             target=exchange.url,
@@ -100,32 +114,48 @@ class WarcStore:
             fields=[*about, *([("WARC-Truncated", exchange.truncated)] if exchange.truncated else [])],
             head=exchange.head,
             payload=exchange.payload,
+            payload_digest=digest,
             body=body,
+            sha256=(digest if same else payload_digest(body)).removeprefix(SHA256),
             decoded=decoded,
             description=description,
         )
-        return self._write(draft, self._revisit(draft, previous, not_modified=exchange.status == 304), exchange.request)
+        revisit = self._revisit(draft, previous, not_modified=exchange.status == 304)
+        return self._write(draft, revisit, exchange.request or None)
 
     def write_resource(
-        self, target: str, body: bytes, description: Description, *, previous: Previous | None = None
+        self,
+        target: str,
+        body: bytes,
+        description: Description,
+        *,
+        previous: Previous | None = None,
+        captured_at: datetime | None = None,
     ) -> StoredCapture:
         """Store bytes that did not come over HTTP; `target` is their `urn`. The same bytes as in `previous` become a
-        revisit record. Raises ArchiveError."""
+        revisit record. `captured_at` is when somebody else captured them; None: now. Raises ArchiveError."""
+        digest = payload_digest(body)
         draft = Draft(
             type="resource",
             target=target,
-            captured_at=self._clock(),
+            captured_at=captured_at or self._clock(),
             fields=[],
             head=b"",
             payload=body,
+            payload_digest=digest,
             body=body,
+            sha256=digest.removeprefix(SHA256),
             decoded=(),
             description=description,
         )
         return self._write(draft, self._revisit(draft, previous, not_modified=False))
 
     def sync(self) -> Mapping[str, int]:
-        """Make everything written so far durable; the new length of each file it went to, by name."""
+        """Make everything written so far durable; the new length of each file it went to, by name.
+
+        While other threads write, a length may cover captures that their threads have not handed on yet: who accounts
+        for captures goes by their own `start` and `end`.
+        """
         return self._files.sync()
 
     def close(self) -> None:
@@ -151,16 +181,22 @@ class WarcStore:
         """
         for name in self._files.names():
             pending: Member | None = None
+            start, before = 0, ""
             for found in members(self._folder / name, (after or {}).get(name, 0)):
                 try:
                     if isinstance(found, Gap):
-                        pending = None
+                        pending, before = None, ""
                         _report_gap(name, found)
-                    elif found.record.type in CAPTURES:
+                        continue
+                    kind = found.record.type
+                    if kind not in FOLLOWERS or before not in FOLLOWERS[kind]:
+                        start = found.offset
+                    before = kind
+                    if kind == "metadata" and pending is not None:
+                        capture, pending = pending, None
+                        yield self._stored(name, capture, found, start)
+                    elif kind in CAPTURES:
                         pending = found
-                    elif found.record.type == "metadata" and pending is not None:
-                        yield self._stored(name, pending, found)
-                        pending = None
                 except FixityError as error:
                     if damaged is None:
                         raise
@@ -171,11 +207,8 @@ class WarcStore:
 
         Every digest is verified. Raises FixityError naming file, offset, record, expected and found digest.
         """
-        return self._read(warc_file, offset).capture
-
-    def _read(self, name: str, offset: int) -> StoredCapture:
-        capture, metadata = self._pair(name, offset)
-        return self._stored(name, capture, metadata)
+        capture, metadata = self._pair(warc_file, offset)
+        return self._stored(warc_file, capture, metadata, offset).capture
 
     def _pair(self, name: str, offset: int) -> tuple[Member, Member]:
         path = self._folder / name
@@ -201,11 +234,11 @@ class WarcStore:
         """The capture whose body a later one stands for: itself, or the one a revisit refers to."""
         capture, metadata = self._pair(name, offset)
         place = json.loads(metadata.record.block)["refers_to"]
-        return (
-            self._original(place["warc_file"], place["warc_offset"]) if place else self._stored(name, capture, metadata)
-        )
+        if place:
+            return self._original(place["warc_file"], place["warc_offset"])
+        return self._stored(name, capture, metadata, offset)
 
-    def _stored(self, name: str, capture: Member, metadata: Member) -> StoredCapture:
+    def _stored(self, name: str, capture: Member, metadata: Member, start: int) -> StoredCapture:
         for member in (capture, metadata):
             _verify(name, member)
         described = json.loads(metadata.record.block)
@@ -216,10 +249,9 @@ class WarcStore:
         else:
             body = remove_codings(capture.record.payload, tuple(described["decoded"]))
             payload = capture.record.fields["warc-payload-digest"]
-        _compare(name, capture, "Inhalt", f"sha256:{described['sha256']}", payload_digest(body))
-        return assemble(
-            name, capture.offset, metadata.end, capture.record.fields, capture.record.head, described, body, payload
-        )
+        _compare(name, capture, "Inhalt", SHA256 + described["sha256"], payload_digest(body))
+        fields, head = capture.record.fields, capture.record.head
+        return assemble(name, (start, capture.offset, metadata.end), fields, head, described, body, payload)
 
     def _revisit(self, draft: Draft, previous: Previous | None, *, not_modified: bool) -> Revisit | None:
         if previous is None:
@@ -227,13 +259,13 @@ class WarcStore:
         if not_modified:
             original = self._original(previous.warc_file, previous.warc_offset)
             return Revisit(profile="server-not-modified", original=original)
-        if previous.sha256 != hashlib.sha256(draft.body).hexdigest():
+        if previous.sha256 != draft.sha256:
             return None
         try:
             original = self._original(previous.warc_file, previous.warc_offset)
         except FixityError:
             return None  # a damaged copy stands for nothing: these bytes are stored again
-        if original.payload_digest != payload_digest(draft.payload):
+        if original.payload_digest != draft.payload_digest:
             return None
         return Revisit(profile="identical-payload-digest", original=original)
 
@@ -241,27 +273,28 @@ class WarcStore:
         target = [("WARC-Target-URI", draft.target), ("WARC-Date", utc_text(draft.captured_at))]
         record_id = new_record_id()
         about = [("WARC-Record-ID", f"<{record_id}>"), *target, *draft.fields]
-        body, payload = draft.body, draft.payload
+        body, payload, sha256, digest = draft.body, draft.payload, draft.sha256, draft.payload_digest
+        original = revisit.original.capture if revisit else None
         if revisit is not None:
-            body, payload = revisit.original.capture.body, b""
+            body, payload, sha256 = revisit.original.capture.body, b"", revisit.original.capture.sha256
+            digest = revisit.original.payload_digest
             about += _revisit_fields(revisit)
         if draft.type == "response":
             about.append(("Content-Type", "application/http; msgtype=response"))
         elif revisit is None:
             about.append(("Content-Type", draft.description.media_type or "application/octet-stream"))
-        original = revisit.original.capture if revisit else None
-        described = metadata_of(draft.description, body, draft.decoded, original)
+        described = metadata_of(draft.description, sha256, draft.decoded, original)
+        kind = draft.type if revisit is None else "revisit"
         records = [
-            render(draft.type if revisit is None else "revisit", about, head=draft.head, payload=payload),
+            render(kind, about, head=draft.head, payload=payload, digest=digest),
             _metadata_record(record_id, target, described),
         ]
         if request is not None:
             records.insert(0, _request_record(record_id, target, request))
-        name, offsets = self._files.append(records, self._clock())
+        name, start, offsets = self._files.append(records)
         end = offsets[-1] + len(records[-1])
-        digest = payload_digest(draft.payload) if revisit is None else revisit.original.payload_digest
         by_name = {field.lower(): value for field, value in about}
-        return assemble(name, offsets[-2], end, by_name, draft.head, described, body, digest)
+        return assemble(name, (start, offsets[-2], end), by_name, draft.head, described, body, digest)
 
     def _warcinfo(self, filename: str) -> bytes:
         lines = {
@@ -279,6 +312,8 @@ class WarcStore:
         block = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         return render("warcinfo", about, payload=block.encode())
 
+
+ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 RESTORE = "die Datei aus der Sicherung zurückholen, dann: archive-pipeline rebuild"
 
@@ -301,7 +336,7 @@ def _metadata_record(record_id: str, target: list[tuple[str, str]], described: d
         ("WARC-Refers-To", f"<{record_id}>"),
         ("Content-Type", "application/json"),
     ]
-    return render("metadata", about, payload=json.dumps(described, ensure_ascii=False).encode())
+    return render("metadata", about, payload=ENCODER.encode(described).encode())
 
 
 def _revisit_fields(revisit: Revisit) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """A valid sources.toml as values."""
 
 import dataclasses
+import datetime
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from archive_pipeline.errors import ConfigError, NoArchiveError
-from archive_pipeline.model import Axis, Vocabulary, VocabularyEntry
+from archive_pipeline.model import Axis, RobotsOverride, Snooze, Vocabulary, VocabularyEntry
 from archive_pipeline.protocols import Fetcher
 from archive_pipeline.registry import Registry
 from archive_pipeline.sources import QuarantinedPlugin, load_config
@@ -25,6 +26,10 @@ user_agent = "test/1"
 persons = "off"
 max_bytes = 1000
 request_interval = 1
+connections = 4
+proxy = "http://proxy.example.org:3128"
+ca_bundle = "zertifikate.pem"
+recheck_budget = 7
 
 [[source]]
 id = "kreis-soest"
@@ -37,7 +42,11 @@ party = "uwg@05974"
 organisation = "kreis-soest"
 language = "en"
 access = "login"
-legal_basis = "60d"
+legal_basis = "consent"
+robots_override = { reason = "vereinbart", granted_by = "Pressestelle", date = 2026-01-31 }
+snooze = { until = 2026-12-31, note = "Umbau" }
+expected = "14d"
+budget = 50
 appraisal = "archivwürdig"
 responsible = "Stadtarchiv"
 capture_scope = "ohne Anhänge"
@@ -68,6 +77,10 @@ def test_every_key_arrives_in_its_value(write: Write, fetchers: Registry[Fetcher
         "persons": "off",
         "max_bytes": 1000,
         "request_interval": 1.0,
+        "connections": 4,
+        "proxy": "http://proxy.example.org:3128",
+        "ca_bundle": path.parent.resolve() / "zertifikate.pem",
+        "recheck_budget": 7,
     }
     source = config.source("kreis-soest")
     values = {name: getattr(source, name) for name in source.__slots__ if name != "options"}
@@ -83,7 +96,13 @@ def test_every_key_arrives_in_its_value(write: Write, fetchers: Registry[Fetcher
         "organisation": "kreis-soest",
         "language": "en",
         "access": "login",
-        "legal_basis": "60d",
+        "legal_basis": "consent",
+        "robots_override": RobotsOverride(
+            reason="vereinbart", granted_by="Pressestelle", date=datetime.date(2026, 1, 31)
+        ),
+        "snooze": Snooze(until=datetime.date(2026, 12, 31), note="Umbau"),
+        "expected": "14d",
+        "budget": 50,
         "appraisal": "archivwürdig",
         "responsible": "Stadtarchiv",
         "capture_scope": "ohne Anhänge",
@@ -218,3 +237,12 @@ def test_the_home_folder_may_be_written_as_tilde(
     monkeypatch.setitem(os.environ, "HOME", str(tmp_path))
     config = load_config(write('[archive]\npath = "~/daten"'), fetchers)
     assert config.archive.path == tmp_path.resolve() / "daten"
+
+
+def test_robots_are_overridden_with_consent_only(write: Write, fetchers: Registry[Fetcher]) -> None:
+    override = 'robots_override = { reason = "a", granted_by = "b", date = 2026-01-31 }'
+    with pytest.raises(ConfigError) as caught:
+        load_config(
+            write(f'[[source]]\nid = "a"\nfetcher = "folder"\npath = "x"\nlegal_basis = "60d"\n{override}'), fetchers
+        )
+    assert 'nur mit legal_basis = "consent"' in caught.value.problems[0].message

@@ -1,0 +1,94 @@
+"""Which release a document belongs to: the one of its place, of its address, or of the same text elsewhere.
+
+Two spellings of an address, a site that moved, a page that stands in two sections: only the content tells that they
+are one release. What tells it here is the whole text, word for word; texts that are merely alike stay releases of
+their own.
+"""
+
+import hashlib
+import re
+import unicodedata
+from contextlib import suppress
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from sqlite_utils import Database
+
+from archive_pipeline.address import canonical_url
+from archive_pipeline.model import Article, Capture
+
+__all__ = ["find_identity", "release_identity", "text_digest"]
+
+ID_LENGTH = 16
+"""Hex digits of an id: 64 bits, so that a million releases collide with a chance below one in ten million."""
+
+WORD = re.compile(r"\w+")
+
+TELLING = 25
+"""Words that a text must have for its day and itself to tell which release it is: of "Siehe Anlage" there may be two
+on one day."""
+
+
+def release_identity(capture: Capture) -> str:
+    """The id of a release that is new: from its first canonical address; of files and mail from source id and relative
+    path."""
+    name = canonical_url(capture.url) if capture.url else f"{capture.source_id}/{capture.key}"
+    return hashlib.sha256(name.encode()).hexdigest()[:ID_LENGTH]
+
+
+def text_digest(article: Article) -> str:
+    """What two articles have in common that read the same: their words, whatever stands between them."""
+    words = WORD.findall(unicodedata.normalize("NFKC", f"{article.title or ''}\n{article.text}").casefold())
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()
+
+
+def find_identity(db: Database, capture: Capture, article: Article) -> str:
+    """The id of the release that this document is, or is going to be.
+
+    A release that is there is found by the document's place in its source; by its canonical address; or by the same
+    words at another place of the same source, where the addresses differ in spelling only, or the dates are the same
+    and the words are more than a few.
+    """
+    place = db.query(
+        "SELECT release_id FROM location WHERE source_id = ? AND key = ? LIMIT 1", [capture.source_id, capture.key]
+    )
+    found = next(place, None)
+    if found is not None:
+        return str(found["release_id"])
+    identity = release_identity(capture)
+    if next(db.query("SELECT 1 FROM release WHERE id = ?", [identity]), None) is not None:
+        return identity
+    return _same_text(db, capture, article) or identity
+
+
+def _same_text(db: Database, capture: Capture, article: Article) -> str | None:
+    if capture.url is None:
+        return None  # two files of a folder are two documents, whatever they say
+    is_telling = article.published is not None and len(WORD.findall(article.text)) >= TELLING
+    published = article.published.isoformat() if article.published else None
+    for row in db.query(
+        """SELECT id, url, published FROM release
+           WHERE text_digest = ? AND source_id = ? AND url IS NOT NULL ORDER BY first_captured_at, rowid""",
+        [text_digest(article), capture.source_id],
+    ):
+        if (is_telling and row["published"] == published) or _spelling(row["url"]) == _spelling(capture.url):
+            return str(row["id"])
+    return None
+
+
+def _spelling(url: str) -> str:
+    """What is left of an address without the ways to write it: scheme, `www.`, case and coding of the host, Unicode
+    form and percent-encoding (UTF-8 or Latin-1) of the path, final slash."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").removeprefix("www.")
+    with suppress(UnicodeError):
+        host = host.encode("ascii").decode("idna")
+    return f"{host.casefold()}{_decoded(parts.path).rstrip('/')}?{_decoded(parts.query)}"
+
+
+def _decoded(text: str) -> str:
+    octets = unquote_to_bytes(text)
+    try:
+        readable = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        readable = octets.decode("latin-1")
+    return unicodedata.normalize("NFC", readable)
