@@ -3,11 +3,20 @@
 and `listing` are the built-in kinds of sources, `discovery` is what the last three share.
 """
 
-from archive_pipeline.fetch.context import SourceContext
+from archive_pipeline.fetch.context import History, SourceContext
 from archive_pipeline.fetch.feed import FeedFetcher
 from archive_pipeline.fetch.folder import FolderFetcher
 from archive_pipeline.fetch.http import HttpClient, Timeouts
 from archive_pipeline.fetch.options import HttpOptions
 from archive_pipeline.fetch.robots import Robots
 
-__all__ = ["FeedFetcher", "FolderFetcher", "HttpClient", "HttpOptions", "Robots", "SourceContext", "Timeouts"]
+__all__ = [
+    "FeedFetcher",
+    "FolderFetcher",
+    "History",
+    "HttpClient",
+    "HttpOptions",
+    "Robots",
+    "SourceContext",
+    "Timeouts",
+]

@@ -1,170 +1,153 @@
-"""Fetcher `feed`: RSS 0.9x, 1 and 2, Atom, JSON Feed. feedparser reads the bytes that the context fetched, no more."""
+"""Fetcher `feed`: RSS 0.9x, 1 and 2, Atom, JSON Feed, with the older documents that a feed names."""
 
-import calendar
-import io
 import logging
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from datetime import UTC, datetime
-from itertools import islice
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
-import feedparser
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from archive_pipeline.address import canonical_url
-from archive_pipeline.errors import FetchError
-from archive_pipeline.fetch.discovery import absolute_url, expect_capture, plain_text, source_url
-from archive_pipeline.fetch.json_feed import is_json, json_feed_items
-from archive_pipeline.fetch.options import HttpOptions
-from archive_pipeline.language.days import BERLIN, parse_day, parse_iso
+from archive_pipeline.errors import FetchError, RefusedError, TooLargeError, TransientFetchError
+from archive_pipeline.fetch.attachments import capture_page
+from archive_pipeline.fetch.discovery import (
+    SHELL,
+    expect_capture,
+    html_tree,
+    is_shell,
+    plain_text,
+    source_url,
+    without_parameters,
+)
+from archive_pipeline.fetch.feed_entry import FeedEntry, FeedPage
+from archive_pipeline.fetch.json_feed import is_json, read_json_feed
+from archive_pipeline.fetch.paging import ListPage, PageWalk, PagingOptions
+from archive_pipeline.fetch.xml_feed import read_xml_feed
 from archive_pipeline.model import Capture, CaptureResult, Item, Source
 from archive_pipeline.protocols import FetchContext
 
 __all__ = ["FeedFetcher", "FeedOptions"]
 
-FEED_ADDRESS = re.compile(r"(^|/)(feeds?|rss2?|atom|rdf)(/|\.|$)|[._-](feed|rss|atom|rdf)(/|$)|\.xml$", re.IGNORECASE)
+FEED_ADDRESS = re.compile(r"(^|/)(feeds?|rss2?|atom|rdf)(/|\.|$)|[._-](feed|rss|atom|rdf)(/|\.xml$|$)", re.IGNORECASE)
 FEED_QUERY = re.compile(r"(^|[=&])(feed|rss2?|atom)([=&]|$)", re.IGNORECASE)
 FITS_WELL = 100
-REFERENCE = re.compile(rb"&#(?:x([0-9a-f]+)|([0-9]+));", re.IGNORECASE)
+FITS = 70
+"""The claim on any other XML, which those who know the address better beat."""
 
 logger = logging.getLogger(__name__)
 
 
-class FeedOptions(HttpOptions):
+class FeedOptions(PagingOptions):
     """Settings of a feed. `max_items`: only so many entries, from the top of the feed."""
 
     max_items: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "FeedOptions":
+        if self.max_items and self.backfill_pages:
+            raise ValueError("max_items und backfill_pages schließen einander aus")
+        return self
 
 
 class FeedFetcher:
     """Every entry with an address is an item; its page is what gets captured.
 
     An item's key is the canonical form of its address. Its fingerprint is the entry's id and time of change, so that
-    an entry that names neither is captured once and then left to the re-checks of known releases.
+    an entry that names neither is captured once and then left to the re-checks of known releases. Where a page can't
+    be had, or only a shell that a browser would fill, the text that the feed itself carries is captured.
     """
 
     options: type[BaseModel] = FeedOptions
 
+    def __init__(self) -> None:
+        self._texts: WeakKeyDictionary[FetchContext, dict[str, str]] = WeakKeyDictionary()
+
     def claims(self, url: str) -> int | None:
-        """100 for addresses that look like a feed's, else None."""
+        """100 for addresses that look like a feed's, 70 for other XML but sitemaps, else None."""
         parts = urlsplit(url)
-        looks = FEED_ADDRESS.search(parts.path) or FEED_QUERY.search(parts.query)
-        return FITS_WELL if looks and "sitemap" not in parts.path.lower() else None
+        file = parts.path.rpartition("/")[2].lower()
+        if "sitemap" in file:
+            return None
+        if FEED_ADDRESS.search(parts.path) or FEED_QUERY.search(parts.query):
+            return FITS_WELL
+        return FITS if file.endswith(".xml") else None
 
     def discover(self, source: Source, context: FetchContext) -> Iterator[Item]:
-        """The entries of the feed, in its order. Raises FetchError when there is none to read, RefusedError."""
-        url = source_url(source)
-        capture = expect_capture(context.get(url), url, "Den Feed")
-        items = _items(capture, source, url)
-        seen: set[str] = set()
-        without_address = 0
-        for item in islice(items, source.options_as(FeedOptions).max_items):
-            if item is None:
-                without_address += 1
-            elif item.key not in seen:
-                seen.add(item.key)
-                yield item
-        if without_address and not seen:
+        """The entries of the feed and of its older documents, in their order. Raises FetchError when there is nothing
+        to read, RefusedError."""
+        options = source.options_as(FeedOptions)
+        texts = self._texts.setdefault(context, {})
+        counts = {True: 0, False: 0}
+
+        def read(address: str) -> ListPage:
+            capture = expect_capture(context.get(address), address, "Den Feed")
+            feed = _read(capture)
+            items: list[Item] = []
+            for entry in feed.entries:
+                counts[entry.url is not None] += 1
+                if entry.url is not None:
+                    items.append(_item(entry, without_parameters(entry.url, options.strip_parameters), source.id))
+                    texts[items[-1].key] = entry.text
+            following = feed.following and without_parameters(feed.following, options.strip_parameters)
+            return ListPage(target=capture.target, items=tuple(items), following=following)
+
+        yield from PageWalk(source, context, options, read, max_items=options.max_items).items()
+        if counts[False] and not counts[True]:
             raise FetchError(
-                f"Kein Eintrag des Feeds hat eine Adresse ({without_address} gelesen)",
-                url=url,
+                f"Kein Eintrag des Feeds hat eine Adresse ({counts[False]} gelesen)",
+                url=source_url(source),
                 hint="den Betreiber der Website verständigen",
             )
-        if without_address:
-            logger.warning("%s: %d Einträge ohne Adresse übergangen", source.id, without_address)
+        if counts[False]:
+            logger.warning("%s: %d Einträge ohne Adresse übergangen", source.id, counts[False])
 
     def capture(self, item: Item, source: Source, context: FetchContext) -> Iterable[CaptureResult]:
-        """The entry's page."""
-        yield context.get(item.url or item.key, item=item)
+        """The entry's page and the documents attached to it; where the page can't be had, the feed's own text."""
+        pages = capture_page(item, source, context)
+        text = self._texts.get(context, {}).get(item.key, "")
+        return _page_or_text(pages, text, item, context) if text else pages
 
 
-def _items(capture: Capture, source: Source, url: str) -> Iterable[Item | None]:
-    """All entries in their order; None for one without a web address."""
+def _read(capture: Capture) -> FeedPage:
     if not capture.body.strip():
-        raise FetchError(f"Der Feed ist leer ({len(capture.body)} Bytes)", url=url, hint="Adresse im Browser prüfen")
-    if is_json(capture):
-        return json_feed_items(capture, source.id)
-    return (_item(entry, source, capture.target) for entry in _entries(capture, url))
-
-
-def _entries(capture: Capture, url: str) -> list[feedparser.FeedParserDict]:
-    try:
-        parsed = _parsed(capture, capture.body)
-    except (ValueError, OverflowError):
-        try:
-            parsed = _parsed(capture, REFERENCE.sub(_of_a_character, capture.body))
-        except (ValueError, OverflowError) as error:
-            raise FetchError(
-                f"Der Feed ist nicht lesbar ({error})", url=url, hint="den Betreiber der Website verständigen"
-            ) from error
-    entries: list[feedparser.FeedParserDict] = parsed.entries
-    if entries:
-        return entries
-    if not parsed.get("version"):
         raise FetchError(
-            f"Das ist kein RSS- oder Atom-Feed ({capture.media_type or 'ohne Angabe des Typs'})",
-            url=url,
-            hint="Adresse des Feeds auf der Website nachsehen",
+            f"Der Feed ist leer ({len(capture.body)} Bytes)", url=capture.target, hint="Adresse im Browser prüfen"
         )
-    if parsed.bozo:
-        raise FetchError(
-            f"Der Feed ist kein gültiges XML und hat keine lesbaren Einträge ({parsed.bozo_exception})",
-            url=url,
-            hint="den Betreiber der Website verständigen",
-        )
-    return []
+    return read_json_feed(capture) if is_json(capture) else read_xml_feed(capture)
 
 
-def _parsed(capture: Capture, body: bytes) -> feedparser.FeedParserDict:
-    """Raises ValueError or OverflowError for references to no character, and for charsets that are none."""
-    charset = f"; charset={capture.charset}" if capture.charset else ""
-    # a stream, as feedparser takes anything else for an address or a file name first; application/xml, as it reads a
-    # missing charset of text/xml as ASCII
-    return feedparser.parse(
-        io.BytesIO(body),
-        response_headers={"content-type": f"application/xml{charset}", "content-location": capture.target},
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
-
-
-def _of_a_character(reference: re.Match[bytes]) -> bytes:
-    """The reference; one to no character (half a surrogate pair, as some systems write emoji) as the replacement
-    character."""
-    digits = reference[1] or reference[2]
-    code = int(digits, 16 if reference[1] else 10) if len(digits) <= 8 else 0
-    is_character = 0 < code < 0xD800 or 0xDFFF < code <= 0x10FFFF
-    return reference[0] if is_character else b"&#xFFFD;"
-
-
-def _item(entry: feedparser.FeedParserDict, source: Source, base: str) -> Item | None:
-    files = (file["href"] for file in entry.get("enclosures", ()) if file.get("href"))
-    identity = entry.get("id", "")
-    url = absolute_url(entry.get("link") or next(files, "") or (identity if "://" in identity else ""), base)
-    if url is None:
-        return None
-    changed = entry["updated"] if "updated" in entry else entry.get("published")
+def _item(entry: FeedEntry, url: str, source_id: str) -> Item:
     return Item(
-        source_id=source.id,
+        source_id=source_id,
         key=canonical_url(url),
         url=url,
-        title=plain_text(entry.get("title", "")) or None,
-        published=_day(entry),
-        fingerprint=f"{identity} {changed or ''}".strip() or None,
+        title=entry.title,
+        published=entry.published,
+        fingerprint=entry.fingerprint,
     )
 
 
-def _day(entry: feedparser.FeedParserDict) -> str | None:
-    """The day of publication where the publisher lives; feedparser gives UTC. What it can't read may be German."""
-    # the change is asked for only where it is stated: feedparser warns otherwise
-    for name in ("published", "updated"):
-        if name not in entry:
-            continue
-        if moment := entry.get(f"{name}_parsed"):
-            with suppress(ValueError, OverflowError):
-                return datetime.fromtimestamp(calendar.timegm(moment), UTC).astimezone(BERLIN).date().isoformat()
-        elif day := parse_iso(entry[name]) or parse_day(entry[name]):
-            return day.isoformat()
-    return None
+def _page_or_text(
+    pages: Iterable[CaptureResult], text: str, item: Item, context: FetchContext
+) -> Iterator[CaptureResult]:
+    """The page and what comes with it; the entry's HTML as it stands in the feed, under the page's address, when the
+    server denies the page (an error that will not pass) or sends a shell."""
+    denied: FetchError | None = None
+    shell = False
+    try:
+        for result in pages:
+            shell = shell or (isinstance(result, Capture) and result.kind == "document" and _is_shell(result))
+            yield result
+    except (RefusedError, TooLargeError, TransientFetchError):
+        raise
+    except FetchError as error:
+        denied = error
+    if denied or (shell and len(plain_text(text)) >= SHELL):
+        why = denied.message if denied else "die Seite ist eine leere Hülle"
+        logger.warning("%s: %s: %s – es bleibt der Text des Feeds", item.source_id, item.url, why)
+        yield context.put(item, text.encode("utf-8", "replace"), media_type="text/html")
+
+
+def _is_shell(page: Capture) -> bool:
+    return page.media_type in ("text/html", "application/xhtml+xml") and is_shell(html_tree(page))

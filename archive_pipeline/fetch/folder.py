@@ -1,11 +1,9 @@
 """Fetcher `folder`: the files of a folder, as they lie there."""
 
-import errno
 import fnmatch
 import mimetypes
 import os
 import re
-import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -14,12 +12,24 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict
 
 from archive_pipeline.errors import CodingError, FetchError, OutputLimitError, TooLargeError
-from archive_pipeline.model import CaptureResult, Gone, Item, Source
+from archive_pipeline.fetch.files import files_below, read_file, readable_name, real_path, root_of, too_large
+from archive_pipeline.fetch.mail import capture_message, offered_messages
+from archive_pipeline.fetch.mail_parts import MailOptions, archive_mailing
+from archive_pipeline.fetch.web_archive import (
+    WebArchiveOptions,
+    archived_documents,
+    capture_archived,
+    is_archived_key,
+)
+from archive_pipeline.mail.message import MAIL
+from archive_pipeline.model import CaptureResult, Gone, Item, Source, Unmodified
 from archive_pipeline.protocols import FetchContext
-from archive_pipeline.sample import SAMPLE_FOLDER
 from archive_pipeline.warc import inflate
 
 __all__ = ["FolderFetcher", "FolderOptions"]
+
+MAILBOX = "application/mbox"
+WEB_ARCHIVE = "application/warc"
 
 MEDIA_TYPES: dict[str, str | None] = {
     "": None,
@@ -29,7 +39,11 @@ MEDIA_TYPES: dict[str, str | None] = {
     ".htm": "text/html",
     ".pdf": "application/pdf",
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    ".eml": "message/rfc822",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".eml": MAIL,
+    ".mbox": MAILBOX,
+    ".warc": WEB_ARCHIVE,
+    ".wacz": WEB_ARCHIVE,
 }
 """File types that are read without being asked for; a file without extension shows by its content what it is."""
 
@@ -39,8 +53,13 @@ EXTENSION = re.compile(r"\.(?=.*[a-z])[a-z0-9]{1,5}")
 ABOUT_THE_FOLDER = re.compile(r"(readme|licen[cs]e|copying)(\.[a-z]+)*", re.IGNORECASE)
 """Files that describe a folder instead of belonging to its contents: left out unless `include` names them."""
 
+IN_MAILBOX = re.compile(r".*?\.mbox/", re.IGNORECASE)
+"""What the key of a message in an mbox begins with: the path of the file."""
+
+PART = re.compile(r".*\.eml(\.gz)?#\d+", re.IGNORECASE)
+"""The key of a release or document out of a mail: it comes with that, and never changes."""
+
 GZIP_TYPE = "application/gzip"
-SAMPLE = "package:sample"
 
 
 class FolderOptions(BaseModel):
@@ -63,7 +82,9 @@ class FolderFetcher:
 
     An item's key is its path below the folder, with `/`, in Unicode form NFC; of several files that this makes one
     name of, all but one have their bytes percent-encoded in the key. Its fingerprint is size and time of change.
-    Hidden files, and links that lead out of the folder, are no items.
+    Messages in an mbox file are items of their own; their keys are that of the file and theirs. So are the documents
+    in WARC and WACZ files; `web_archive` says what their keys are. Hidden files, and links that lead out of the
+    folder, are no items.
     """
 
     options: type[BaseModel] = FolderOptions
@@ -73,26 +94,50 @@ class FolderFetcher:
         return None
 
     def discover(self, source: Source, context: FetchContext) -> Iterator[Item]:
-        """The files in the folder, by path. Raises FetchError when the folder is not there."""
-        root = _root(source, context)
+        """The files in the folder, by path; then the documents in web archives. Raises FetchError when the folder is
+        not there."""
+        root = root_of(source, context)
+        web_archives: list[Path] = []
         options = source.options_as(FolderOptions)
         closed: list[OSError] = []
         found: dict[str, list[Path]] = {}
-        for path in _files(root, closed, recursive=options.recursive):
+        for path in files_below(root, closed, recursive=options.recursive):
             found.setdefault(_key(path, root), []).append(path)
         for name, paths in sorted(found.items()):
             for key, path in _told_apart(name, paths, root) if _wanted(name, options) else ():
-                yield Item(source_id=source.id, key=key, media_type=_media_type(key), fingerprint=_fingerprint(path))
+                if _suffix(key) == ".mbox" and os.access(path, os.R_OK):
+                    yield from offered_messages(path, root, source, MailOptions(), {}, f"{key}/")
+                elif _media_type(key) == WEB_ARCHIVE:
+                    web_archives.append(path)
+                else:
+                    yield Item(
+                        source_id=source.id, key=key, media_type=_media_type(key), fingerprint=_fingerprint(path)
+                    )
+        if web_archives:
+            yield from archived_documents(web_archives, source, context, WebArchiveOptions())
         # a folder that can't be opened becomes an item too: capturing it fails with the reason, instead of silence
         for error in closed:
             yield Item(source_id=source.id, key=_key(Path(error.filename), root))
 
     def capture(self, item: Item, source: Source, context: FetchContext) -> Iterable[CaptureResult]:
-        """The file's content. Gone when it is no longer there; raises TooLargeError, FetchError."""
+        """The file's content; of a mail its releases and documents too. Gone when it is no longer there; raises
+        TooLargeError, FetchError."""
+        if inside := IN_MAILBOX.match(item.key):
+            yield from capture_message(item, root_of(source, context), context, inside.group())
+            return
+        if is_archived_key(item.key):
+            yield from capture_archived(
+                item, source, context, lambda: _web_archives(source, context), WebArchiveOptions()
+            )
+            return
+        if _media_type(item.key) == WEB_ARCHIVE:
+            raise FetchError(
+                "Ein Webarchiv enthält viele Dokumente", url=item.key, hint="archive-pipeline import WEBARCHIV"
+            )
         try:
-            content = _read(_locate(_root(source, context), item.key), item.key, context.max_bytes)
+            content = read_file(_locate(root_of(source, context), item.key), item.key, context.max_bytes)
         except (FileNotFoundError, NotADirectoryError):
-            yield Gone("Die Datei ist verschwunden")
+            yield Unmodified() if PART.fullmatch(item.key) else Gone("Die Datei ist verschwunden")
             return
         except OSError as error:
             raise FetchError(
@@ -103,36 +148,24 @@ class FolderFetcher:
             try:
                 content = inflate(content, limit=context.max_bytes)
             except OutputLimitError as error:
-                raise TooLargeError(f"{_too_large(context.max_bytes)} (entpackt)", url=item.key) from error
+                raise TooLargeError(f"{too_large(context.max_bytes)} (entpackt)", url=item.key) from error
             except CodingError:
                 media_type = GZIP_TYPE  # kept as it is, so that nothing is lost; cleaning says what is wrong
-        yield context.put(item, content, media_type=media_type)
+        if media_type == MAIL:
+            yield from archive_mailing(item, content, context)
+        elif media_type == MAILBOX:
+            raise FetchError(
+                "Ein Postfach (mbox) enthält viele Nachrichten", url=item.key, hint="archive-pipeline import POSTFACH"
+            )
+        else:
+            yield context.put(item, content, media_type=media_type)
 
 
-def _root(source: Source, context: FetchContext) -> Path:
-    if source.path is None:
-        raise FetchError("Der Quelle fehlt path", hint='in sources.toml path = "ordner" setzen')
-    root = SAMPLE_FOLDER if source.path == SAMPLE else context.base / Path(source.path).expanduser()
-    if not root.exists():
-        raise FetchError(f"Den Ordner {source.path} gibt es nicht", url=source.path, hint=f"gesucht in {context.base}")
-    if root.is_dir() and not os.access(root, os.R_OK | os.X_OK):
-        raise FetchError(f"Der Ordner {source.path} ist nicht lesbar", url=source.path, hint="Zugriffsrechte prüfen")
-    if not root.is_dir() and not root.is_file():
-        raise FetchError(f"{source.path} ist weder Ordner noch Datei", url=source.path, hint="path der Quelle prüfen")
-    return root
-
-
-def _files(root: Path, closed: list[OSError], *, recursive: bool) -> Iterator[Path]:
-    """All files that are not hidden; `closed` receives the errors of folders that can't be opened."""
-    if root.is_file():
-        yield root
-        return
-    for folder, folders, names in os.walk(root, onerror=closed.append):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        for name in names:
-            path = Path(folder, name)
-            if not name.startswith(".") and _inside(path, root):
-                yield path
+def _web_archives(source: Source, context: FetchContext) -> list[Path]:
+    root, options = root_of(source, context), source.options_as(FolderOptions)
+    paths = files_below(root, [], recursive=options.recursive)
+    known = (path for path in paths if _media_type(path.name) == WEB_ARCHIVE)
+    return sorted(path for path in known if _wanted(_key(path, root), options))
 
 
 def _fingerprint(path: Path) -> str | None:
@@ -143,35 +176,9 @@ def _fingerprint(path: Path) -> str | None:
     return f"{state.st_size}-{state.st_mtime_ns}"
 
 
-def _inside(path: Path, root: Path) -> bool:
-    """A file, not a device or pipe, and not a link that leads out of the folder or in a circle."""
-    try:
-        if not path.is_symlink():
-            return path.is_file()
-        target = _real(path)
-        return target.is_relative_to(_real(root)) and target.is_file()
-    except PermissionError:
-        return True  # capturing it will say why
-
-
-def _real(path: Path) -> Path:
-    """The path without links. `Path.resolve` raises RuntimeError for links in a circle."""
-    return Path(os.path.realpath(path))
-
-
-def _readable(name: str) -> str:
-    """A file name as text, NFC; bytes that are no UTF-8 (old archives) are read as Latin-1."""
-    encoded = os.fsencode(name)
-    try:
-        text = encoded.decode("utf-8")
-    except UnicodeDecodeError:
-        text = encoded.decode("latin-1")
-    return unicodedata.normalize("NFC", text)
-
-
 def _key(path: Path, root: Path) -> str:
     parts = (path.name,) if path == root else path.relative_to(root).parts
-    return "/".join(_readable(part) for part in parts)
+    return "/".join(readable_name(part) for part in parts)
 
 
 def _raw_key(path: Path, root: Path) -> str:
@@ -191,7 +198,7 @@ def _locate(root: Path, key: str) -> Path:
     path = top
     for part in key.split("/"):
         path = _spelled(path, part)
-    if not _real(path).is_relative_to(_real(top)):
+    if not real_path(path).is_relative_to(real_path(top)):
         raise FileNotFoundError(key)
     return path
 
@@ -201,7 +208,7 @@ def _spelled(folder: Path, part: str) -> Path:
     for spelling in (part, unicodedata.normalize("NFD", part), os.fsdecode(part.encode("latin-1", "replace"))):
         if os.path.lexists(folder / spelling):
             return folder / spelling
-    fits = (path for path in folder.iterdir() if part in (_readable(path.name), quote(os.fsencode(path.name))))
+    fits = (path for path in folder.iterdir() if part in (readable_name(path.name), quote(os.fsencode(path.name))))
     return next(fits, folder / part)
 
 
@@ -226,20 +233,3 @@ def _suffix(key: str) -> str:
 def _media_type(key: str) -> str | None:
     suffix = _suffix(key)
     return MEDIA_TYPES[suffix] if suffix in MEDIA_TYPES else mimetypes.guess_type(f"a{suffix}")[0]
-
-
-def _read(path: Path, key: str, max_bytes: int) -> bytes:
-    # opening a pipe that took the file's place would wait for a writer forever
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-        state = os.fstat(file.fileno())
-        if not stat.S_ISREG(state.st_mode):
-            raise OSError(errno.EINVAL, "keine gewöhnliche Datei")
-        # one byte more than allowed tells that it is too large, also when it is growing
-        content = file.read(max_bytes + 1) if state.st_size <= max_bytes else None
-    if content is None or len(content) > max_bytes:
-        raise TooLargeError(_too_large(max_bytes), url=key)
-    return content
-
-
-def _too_large(max_bytes: int) -> str:
-    return f"Die Datei ist größer als die erlaubten {max_bytes} Bytes"

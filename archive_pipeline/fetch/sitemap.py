@@ -1,90 +1,74 @@
-"""Fetcher `sitemap`: XML sitemaps (https://www.sitemaps.org/protocol.html), their indexes, and Google's news extension.
+"""Fetcher `sitemap`: the pages that the sitemaps of a site list (https://www.sitemaps.org/protocol.html)."""
 
-The parser never resolves an entity, never opens a file or connection, and reads what broken generators write.
-"""
-
-import codecs
-import fnmatch
+import hashlib
 import logging
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import date
+from fnmatch import fnmatchcase
 from urllib.parse import unquote, urljoin, urlsplit
 
-from lxml import etree
 from protego import Protego
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from archive_pipeline.address import canonical_url
-from archive_pipeline.errors import CodingError, FetchError, OutputLimitError, TooLargeError, TransientFetchError
-from archive_pipeline.fetch.discovery import absolute_url, expect_capture, plain_text, source_url
-from archive_pipeline.fetch.options import HttpOptions
-from archive_pipeline.language.days import parse_iso
+from archive_pipeline.errors import FetchError, TransientFetchError
+from archive_pipeline.fetch.attachments import capture_page
+from archive_pipeline.fetch.discovery import (
+    ListOptions,
+    absolute_url,
+    expect_capture,
+    source_url,
+    without_parameters,
+)
+from archive_pipeline.fetch.paging import earlier_bookmark, settings_of
+from archive_pipeline.fetch.sitemap_file import Sitemap, SitemapPage, read_sitemap
 from archive_pipeline.model import Capture, CaptureResult, Item, Source
 from archive_pipeline.protocols import FetchContext
-from archive_pipeline.warc import inflate
 
 __all__ = ["Sitemap", "SitemapFetcher", "SitemapOptions", "SitemapPage", "read_sitemap"]
 
-SITEMAP_ADDRESS = re.compile(r"(^|/)[^/]*sitemaps?[^/]*\.xml(\.gz)?$", re.IGNORECASE)
+SITEMAP_ADDRESS = re.compile(r"(^|/)[^/]*sitemap[^/]*\.(xml|txt|php)(\.gz)?$", re.IGNORECASE)
+SITEMAP_QUERY = re.compile(r"(^|&)(sitemap=|eID=dd_googlesitemap(&|$))", re.IGNORECASE)
 FITS_WELL = 90
-GZIP_MAGIC = b"\x1f\x8b"
 
-GENERATED = 10
-"""More pages than this that all changed at the same moment did not: the server writes the time of the request, or of
-a relaunch, into every entry."""
+MAX_DEPTH = 3
+"""Indexes within indexes are not allowed by the protocol, but there are some; deeper ones are generated without end."""
 
-REFERENCE = re.compile(rb"(<!\[CDATA\[.*?(?:\]\]>|\Z))|&(?!#)(?:(amp|lt|gt|quot|apos);)?", re.DOTALL)
-HTML = re.compile(rb"<!doctype html|<html", re.IGNORECASE)
-CLOSED = re.compile(rb"</(\w+:)?(urlset|sitemapindex)\s*>", re.IGNORECASE)
-END = 200
-"""The closing tag of a file that is whole lies within this many bytes of its end."""
-
-NUMBERS = {b"lt": b"&#60;", b"gt": b"&#62;", b"quot": b"&#34;", b"apos": b"&#39;"}
+FULL_EVERY = 10
+"""In every so many runs all sitemaps are read: the time of change in an index may be wrong for ever."""
 
 logger = logging.getLogger(__name__)
 
 
-class SitemapOptions(HttpOptions):
+class SitemapOptions(ListOptions):
     """Settings of a sitemap.
 
     `include` and `exclude` are patterns (`*`, `?`, `[…]`) that fit a page's whole address, or its path with query
-    (`/presse/*`). `since`: only pages changed on this day or later; a page without a date counts. `max_items`: only
-    so many pages; `max_files`: read only so many sitemaps of an index.
+    (`/presse/*`). `since`: only pages changed on this day or later; a page without a date counts. `other_hosts`: pages
+    on other hosts than the sitemap's count too. `max_items`: only so many pages; `max_files`: read only so many
+    sitemaps of an index in one run.
     """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     since: date | None = None
+    other_hosts: bool = False
     max_items: int | None = Field(default=None, ge=1)
     max_files: int = Field(default=100, ge=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SitemapPage:
-    """One entry: its address as written; `lastmod` as written, None when it says nothing; title and day of publication
-    (ISO) where the news extension states them."""
+class ReadFiles(BaseModel):
+    """The bookmark: the sitemaps of an index that were read, as hashes of address and time of change, with which
+    settings, and in how many runs since all were read."""
 
-    url: str
-    lastmod: str | None = None
-    title: str | None = None
-    published: str | None = None
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    @property
-    def day(self) -> date | None:
-        """The day it was published or changed."""
-        return parse_iso(self.published or self.lastmod or "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sitemap:
-    """What one file lists: pages, or (in an index) further sitemaps. `damage` says what is wrong with its XML."""
-
-    pages: tuple[SitemapPage, ...] = ()
-    members: tuple[SitemapPage, ...] = ()
-    damage: str | None = None
+    settings: str
+    runs: int = 0
+    files: frozenset[str] = frozenset()
 
 
 class SitemapFetcher:
@@ -92,14 +76,16 @@ class SitemapFetcher:
 
     `url` is a sitemap, an index of sitemaps, or the root of a site: then its robots.txt says where the sitemaps are,
     else `/sitemap.xml` is tried. An item's key is the canonical form of its address, its fingerprint the time of the
-    last change. That time is no date of publication, so `published` comes from the news extension alone.
+    last change. That time is no date of publication, so `published` comes from the news extension alone. Sitemaps of
+    an index whose time of change is the one they were read with are left out.
     """
 
     options: type[BaseModel] = SitemapOptions
 
     def claims(self, url: str) -> int | None:
-        """90 for addresses that end like a sitemap's, else None."""
-        return FITS_WELL if SITEMAP_ADDRESS.search(urlsplit(url).path) else None
+        """90 for addresses that look like a sitemap's, else None."""
+        parts = urlsplit(url)
+        return FITS_WELL if SITEMAP_ADDRESS.search(parts.path) or SITEMAP_QUERY.search(parts.query) else None
 
     def discover(self, source: Source, context: FetchContext) -> Iterator[Item]:
         """The pages wanted. A sitemap of an index that can't be read is raised after everything else was listed.
@@ -107,10 +93,16 @@ class SitemapFetcher:
         Raises FetchError, RefusedError.
         """
         options = source.options_as(SitemapOptions)
+        reading = _Reading(source, context, options)
         seen: set[str] = set()
-        for page in _pages(source, context, options):
-            key = canonical_url(page.url)
-            if key in seen or not _wanted(page, options):
+        elsewhere = 0
+        for page in reading.pages():
+            url = without_parameters(page.url, options.strip_parameters)
+            key = canonical_url(url)
+            if key in seen or not _wanted(url, options) or _too_old(page, reading.oldest):
+                continue
+            if not options.other_hosts and _host(url) not in reading.hosts:
+                elsewhere += 1
                 continue
             if len(seen) == options.max_items:
                 return
@@ -118,42 +110,126 @@ class SitemapFetcher:
             yield Item(
                 source_id=source.id,
                 key=key,
-                url=page.url,
+                url=url,
                 title=page.title,
                 published=page.published,
                 fingerprint=page.lastmod,
             )
+        if elsewhere and not seen:
+            raise FetchError(
+                f"Alle Seiten der Sitemap ({elsewhere}) liegen auf anderen Hosts als sie selbst",
+                url=source_url(source),
+                hint="wenn das so sein soll: other_hosts = true",
+            )
+        if elsewhere:
+            logger.warning("%s: %d Seiten auf anderen Hosts übergangen (other_hosts)", source.id, elsewhere)
+        reading.finish()
 
     def capture(self, item: Item, source: Source, context: FetchContext) -> Iterable[CaptureResult]:
-        """The page."""
-        yield context.get(item.url or item.key, item=item)
+        """The page, and the documents attached to it."""
+        return capture_page(item, source, context)
 
 
-def _pages(source: Source, context: FetchContext, options: SitemapOptions) -> Iterator[SitemapPage]:
-    """The pages of all sitemaps, breadth first, each sitemap read once."""
-    waiting = deque(_starts(source_url(source), context))
-    asked: set[str] = set()
-    failures: list[FetchError] = []
-    while waiting and len(asked) < options.max_files:
-        address = waiting.popleft()
-        if canonical_url(address) in asked:
-            continue
-        asked.add(canonical_url(address))
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A sitemap that is to be read: how deep within indexes, and what its index says of it."""
+
+    url: str
+    depth: int = 0
+    member: SitemapPage | None = None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One run through the sitemaps of a source."""
+
+    source: Source
+    context: FetchContext
+    options: SitemapOptions
+    oldest: date | None = field(init=False)
+    hosts: set[str] = field(init=False)
+    _before: ReadFiles | None = field(init=False)
+    _settings: str = field(init=False)
+    _read: set[str] = field(default_factory=set)
+    _failures: list[FetchError] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.oldest = max((day for day in (self.options.since, self.context.since) if day), default=None)
+        self.hosts = {_host(source_url(self.source))}
+        self._settings = settings_of(self.source, self.options)
+        before = earlier_bookmark(self.context, ReadFiles)
+        self._before = before if before and before.settings == self._settings else None
+
+    def pages(self) -> Iterator[SitemapPage]:
+        """The pages of all sitemaps, breadth first, each sitemap read once."""
+        waiting = deque(_Waiting(url) for url in _starts(source_url(self.source), self.context))
+        asked: set[str] = set()
+        while waiting and len(asked) < self.options.max_files:
+            one = waiting.popleft()
+            if canonical_url(one.url) in asked or self._is_read(one.member):
+                continue
+            asked.add(canonical_url(one.url))
+            sitemap = self._sitemap(one)
+            if sitemap is not None:
+                waiting.extend(self._members(sitemap, one))
+                yield from sitemap.pages
+        left = sum(1 for one in waiting if canonical_url(one.url) not in asked and not self._is_read(one.member))
+        if left:
+            logger.warning(
+                "%s: %d Sitemaps nicht gelesen (max_files = %d)", self.source.id, left, self.options.max_files
+            )
+
+    def finish(self) -> None:
+        """Raise the first failure, or keep the bookmark. A run that asks for a range of days keeps none, as it leaves
+        out what others want."""
+        if self._failures:
+            raise self._failures[0]
+        if self.context.since is None:
+            runs = (self._before.runs + 1) % FULL_EVERY if self._before else 1
+            kept = ReadFiles(settings=self._settings, runs=runs, files=frozenset(self._read))
+            self.context.keep_bookmark(kept.model_dump_json())
+
+    def _sitemap(self, one: _Waiting) -> Sitemap | None:
+        """One file; None when it can't be read, which is told at the end."""
         try:
-            capture = expect_capture(context.get(address), address, "Die Sitemap")
-            sitemap = read_sitemap(capture, limit=context.max_bytes)
+            capture = expect_capture(self.context.get(one.url), one.url, "Die Sitemap")
+            sitemap = read_sitemap(capture, limit=self.context.max_bytes)
         except FetchError as error:
-            logger.warning("%s: %s: %s", source.id, address, error.message)
-            failures.append(error)
-            continue
+            logger.warning("%s: %s: %s", self.source.id, one.url, error.message)
+            self._failures.append(error)
+            return None
+        if one.depth == 0 and _host(one.url) in self.hosts:
+            self.hosts.add(_host(capture.target))  # the site may have moved
         if sitemap.damage:
-            logger.warning("%s: %s ist kein gültiges XML: %s", source.id, address, sitemap.damage)
-        waiting.extend(member.url for member in sitemap.members if not _too_old(member, options.since))
-        yield from sitemap.pages
-    if waiting:
-        logger.warning("%s: %d Sitemaps nicht gelesen (max_files = %d)", source.id, len(waiting), options.max_files)
-    if failures:
-        raise failures[0]
+            logger.warning("%s: %s ist kein gültiges XML: %s", self.source.id, one.url, sitemap.damage)
+        elif one.member and sitemap.pages and _agree(one.member, sitemap.pages):
+            self._read.add(_state(one.member))
+        return sitemap
+
+    def _members(self, index: Sitemap, parent: _Waiting) -> list[_Waiting]:
+        """The sitemaps of an index that may hold something wanted, those that changed last first."""
+        hosts = self.hosts | {_host(parent.url)}
+        wanted = [
+            member
+            for member in index.members
+            if not _too_old(member, self.oldest) and (self.options.other_hosts or _host(member.url) in hosts)
+        ]
+        if len(wanted) < len(index.members):
+            logger.info("%s: %d Sitemaps übergangen", self.source.id, len(index.members) - len(wanted))
+        if wanted and parent.depth == MAX_DEPTH:
+            logger.warning("%s: %s liegt zu tief in anderen Verzeichnissen", self.source.id, parent.url)
+            return []
+        wanted.sort(key=lambda member: member.day or date.max, reverse=True)
+        told = len({member.lastmod for member in wanted}) > 1  # else it is the time of the request
+        return [_Waiting(member.url, parent.depth + 1, member if told else None) for member in wanted]
+
+    def _is_read(self, member: SitemapPage | None) -> bool:
+        """Whether a sitemap is as it was when it was read; it is noted as read then."""
+        before = self._before
+        if member is None or before is None or before.runs == 0 or _state(member) not in before.files:
+            return False
+        self._read.add(_state(member))
+        return True
 
 
 def _starts(url: str, context: FetchContext) -> list[str]:
@@ -174,122 +250,30 @@ def _starts(url: str, context: FetchContext) -> list[str]:
     return named or [urljoin(url, "/sitemap.xml")]
 
 
-def _wanted(page: SitemapPage, options: SitemapOptions) -> bool:
-    parts = urlsplit(page.url)
-    path = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
-    spellings = (page.url, path, unquote(path))
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").removeprefix("www.")
+
+
+def _state(member: SitemapPage) -> str:
+    told = f"{canonical_url(member.url)} {member.lastmod}"
+    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def _agree(member: SitemapPage, pages: Iterable[SitemapPage]) -> bool:
+    """Whether the time of change in the index can be trusted: it is there, and no page of the file is newer."""
+    days = (day for page in pages if (day := page.day))
+    return member.day is not None and max(days, default=date.min) <= member.day
+
+
+def _wanted(url: str, options: SitemapOptions) -> bool:
+    path = urlsplit(url)._replace(scheme="", netloc="", fragment="").geturl() or "/"
+    spellings = (url, path, unquote(path))
 
     def fits(patterns: tuple[str, ...]) -> bool:
-        return any(fnmatch.fnmatchcase(spelling, pattern) for pattern in patterns for spelling in spellings)
+        return any(fnmatchcase(spelling, pattern) for pattern in patterns for spelling in spellings)
 
-    included = fits(options.include) if options.include else True
-    return included and not fits(options.exclude) and not _too_old(page, options.since)
-
-
-def _too_old(page: SitemapPage, since: date | None) -> bool:
-    return since is not None and page.day is not None and page.day < since
+    return (fits(options.include) if options.include else True) and not fits(options.exclude)
 
 
-def read_sitemap(capture: Capture, *, limit: int) -> Sitemap:
-    """Parse one sitemap or index; a gzip around it is opened, up to `limit` bytes.
-
-    Broken XML gives what can be read, with `damage`. Raises FetchError when it is no sitemap, TooLargeError.
-    """
-    text = _markup(_unpacked(capture, limit))
-    root, damage = _parse(text)
-    kind = "" if root is None else _name(root)
-    if root is None or kind not in ("urlset", "sitemapindex"):
-        what = "eine HTML-Seite" if HTML.match(text) else f"XML mit der Wurzel {kind}" if kind else "kein XML"
-        raise FetchError(
-            f"Das ist keine Sitemap, sondern {what} ({len(text)} Bytes)",
-            url=capture.target,
-            hint="Adresse der Sitemap in robots.txt der Website nachsehen",
-        )
-    nodes = list(root)
-    if damage and not CLOSED.search(text[-END:]):
-        nodes = nodes[:-1]  # the file breaks off, perhaps in the middle of an address
-    entries = tuple(page for node in nodes if (page := _page(node, capture.target)))
-    if kind == "sitemapindex":
-        return Sitemap(members=entries, damage=damage)
-    return Sitemap(pages=_without_generated(entries), damage=damage)
-
-
-def _unpacked(capture: Capture, limit: int) -> bytes:
-    if not capture.body.startswith(GZIP_MAGIC):
-        return capture.body
-    try:
-        return inflate(capture.body, limit=limit)
-    except OutputLimitError as error:
-        raise TooLargeError(
-            f"Die Sitemap ist entpackt größer als die erlaubten {limit} Bytes", url=capture.target
-        ) from error
-    except CodingError as error:
-        raise FetchError(f"Die Sitemap ist nicht zu entpacken: {error}", url=capture.target) from error
-
-
-def _markup(body: bytes) -> bytes:
-    """The XML from its first character on, as its declaration must come first; UTF-16 as UTF-8."""
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        text = body.decode("utf-16", "replace").encode().lstrip()
-        return text.partition(b"?>")[2].lstrip() if text.startswith(b"<?xml") else text
-    return body.removeprefix(codecs.BOM_UTF8).lstrip()
-
-
-def _parse(text: bytes) -> tuple[etree._Element | None, str | None]:
-    """The root element, None when there is none, and what is wrong with the XML."""
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        recover=True,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        root = etree.fromstring(REFERENCE.sub(_numeric, text), parser)
-    except etree.XMLSyntaxError:
-        return None, None
-    return root, parser.error_log[0].message.partition("\n")[0] if len(parser.error_log) else None
-
-
-def _numeric(found: re.Match[bytes]) -> bytes:
-    """A reference by number instead of by name, as libxml2 drops those by name behind an error.
-
-    A bare ampersand and the name of an entity that the document defines become plain text.
-    """
-    return found[1] or NUMBERS.get(found[2], b"&#38;")
-
-
-def _name(node: etree._Element) -> str:
-    """The name without its namespace, which generators misspell."""
-    return etree.QName(node).localname.lower() if isinstance(node.tag, str) else ""
-
-
-def _page(node: etree._Element, base: str) -> SitemapPage | None:
-    if _name(node) not in ("url", "sitemap"):
-        return None
-    fields = {_name(child): _text(child) for child in reversed(node)}  # reversed: the first of a name stays
-    url = absolute_url(fields.get("loc", ""), base)
-    if url is None:
-        return None
-    news = {_name(child): _text(child) for group in node if _name(group) == "news" for child in group}
-    day = parse_iso(news.get("publication_date", ""))
-    return SitemapPage(
-        url=url,
-        lastmod=fields.get("lastmod") or None,
-        title=plain_text(news.get("title", "")) or None,
-        published=day.isoformat() if day else None,
-    )
-
-
-def _text(node: etree._Element) -> str:
-    return (node.text or "").strip()
-
-
-def _without_generated(pages: tuple[SitemapPage, ...]) -> tuple[SitemapPage, ...]:
-    """A time of change that all pages share tells nothing about any of them."""
-    if len(pages) > GENERATED and len({page.lastmod for page in pages}) == 1:
-        return tuple(replace(page, lastmod=None) for page in pages)
-    return pages
+def _too_old(page: SitemapPage, oldest: date | None) -> bool:
+    return oldest is not None and page.day is not None and page.day < oldest

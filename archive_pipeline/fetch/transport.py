@@ -1,24 +1,41 @@
 """The way to the network: resolve, check, and connect to the very address that was checked, within a deadline.
 
-httpx2 gives no access to how its own transport connects, so this one holds the connection pool of httpcore2 (the layer
+httpx2 gives no access to how its own transport connects, so this one holds connection pools of httpcore2 (the layer
 below httpx2, of the same release) with a network backend of its own. Host header, SNI and the name in the certificate
 stay those of the address asked for.
+
+Behind a proxy it is the proxy that looks names up. There the guard refuses private addresses that are written out and
+names that can only be internal ones, but can't see where any other name leads. The proxy is a setting; those named in
+the environment are never used.
 """
 
 import ipaddress
 import socket
 import ssl
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 import httpcore2
-import httpx2
 
 from archive_pipeline.errors import FetchError, RefusedError
 
-__all__ = ["GuardedTransport", "Network", "Resolver", "is_public", "system_resolver", "within"]
+__all__ = [
+    "BUDGET",
+    "FAILURES",
+    "Budget",
+    "GuardedBackend",
+    "GuardedTransport",
+    "Network",
+    "Resolver",
+    "is_public",
+    "is_public_name",
+    "system_resolver",
+    "within",
+]
 
 Resolver = Callable[[str, int], Sequence[str]]
 """Name and port to IP addresses as text, best first. Raises OSError when there are none."""
@@ -33,8 +50,43 @@ GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 DOCUMENTATION = ipaddress.ip_network("3fff::/20")
 """RFC 9637; this Python doesn't know it yet."""
 
-DEADLINE: ContextVar[float] = ContextVar("deadline", default=float("inf"))
-"""When the exchange that is going on must be over, on the clock of `time.monotonic`."""
+INTERNAL = frozenset({"localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa"})
+"""Suffixes of names that exist in somebody's own network only: RFC 6761, RFC 6762 with its appendix G, RFC 8375, and
+`internal` as ICANN set it aside in 2024."""
+
+
+POOLS = 32
+"""Connection pools that hosts share out among them: for each request a pool looks twice at every connection it has."""
+
+IDLE_CONNECTIONS = 8
+"""Connections of one pool that are kept open for the next request to the same host."""
+
+IDLE_SECONDS = 30.0
+"""How long they are kept: longer than it takes until a host's next turn."""
+
+SLICE = 1.0
+"""Seconds after which a read that still waits looks whether the run was stopped."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What the exchange that is going on may still take: the time until `deadline`, on the clock of `time.monotonic`,
+    and `left` bytes from the network, with all that is no body: heads, chunk sizes, interim responses."""
+
+    deadline: float = float("inf")
+    left: float = float("inf")
+
+
+FAILURES = (
+    httpcore2.TimeoutException,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.ProxyError,
+    httpcore2.UnsupportedProtocol,
+)
+"""What connections raise when they fail; they have no class in common."""
+
+BUDGET: ContextVar[Budget] = ContextVar("budget", default=Budget())  # noqa: B039 - never spent: both are infinite
 
 
 def system_resolver(host: str, port: int) -> Sequence[str]:
@@ -58,33 +110,66 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Every read and write of the block ends after this many seconds in all, however slowly bytes trickle."""
-    token = DEADLINE.set(time.monotonic() + seconds)
+def is_public_name(host: str) -> bool:
+    """Whether a host may be public as far as its name tells: no internal name, no address of a private network in any
+    of the spellings that resolvers know (`127.1`, `0x7f000001`, `2130706433`)."""
+    name = host.rstrip(".").lower()
     try:
-        yield
+        return is_public(name)
+    except ValueError:
+        pass
+    try:
+        return is_public(socket.inet_ntoa(socket.inet_aton(name)))
+    except (OSError, UnicodeError):
+        labels = name.split(".")
+    return len(labels) > 1 and labels[-1] not in INTERNAL and ".".join(labels[-2:]) not in INTERNAL
+
+
+@contextmanager
+def within(seconds: float, size: int) -> Iterator[Budget]:
+    """Every read and write of the block ends after this many seconds in all, however slowly bytes trickle, and reading
+    after `size` bytes; the block may grant more."""
+    budget = Budget(time.monotonic() + seconds, size)
+    token = BUDGET.set(budget)
+    try:
+        yield budget
     finally:
-        DEADLINE.reset(token)
+        BUDGET.reset(token)
 
 
 def _remaining(timeout: float | None) -> float:
-    left = DEADLINE.get() - time.monotonic()
+    left = BUDGET.get().deadline - time.monotonic()
     if left <= 0:
         raise httpcore2.ReadTimeout("deadline")
     return left if timeout is None else min(left, timeout)
 
 
-class DeadlineStream(httpcore2.NetworkStream):
-    """A connection to a checked address whose reads and writes also end at the deadline."""
+class BudgetStream(httpcore2.NetworkStream):
+    """A connection whose reads and writes also end with the budget of the exchange. `address` is the IP address that
+    was checked, None behind a proxy."""
 
-    def __init__(self, stream: httpcore2.NetworkStream, address: str) -> None:
+    def __init__(self, stream: httpcore2.NetworkStream, address: str | None, interrupt: Callable[[], None]) -> None:
         self._stream = stream
         self._address = address
+        self._interrupt = interrupt
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Up to `max_bytes`; raises httpcore2.ReadTimeout."""
-        return self._stream.read(max_bytes, _remaining(timeout))
+        """Up to `max_bytes`; raises httpcore2.ReadTimeout, httpcore2.RemoteProtocolError when it is too much in all."""
+        budget = BUDGET.get()
+        left = _remaining(timeout)
+        while True:
+            try:
+                data = self._stream.read(max_bytes, min(left, SLICE))
+            except httpcore2.ReadTimeout:
+                left -= SLICE
+                if left <= 0:
+                    raise
+                self._interrupt()
+            else:
+                budget.left -= len(data)
+                if budget.left < 0:
+                    raise httpcore2.RemoteProtocolError("zu viele Bytes")
+                return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """All of `buffer`; raises httpcore2.WriteTimeout."""
@@ -99,7 +184,7 @@ class DeadlineStream(httpcore2.NetworkStream):
     ) -> httpcore2.NetworkStream:
         """The same connection, encrypted; the certificate must be for `server_hostname`."""
         encrypted = self._stream.start_tls(ssl_context, server_hostname, _remaining(timeout))
-        return DeadlineStream(encrypted, self._address)
+        return BudgetStream(encrypted, self._address, self._interrupt)
 
     def get_extra_info(self, info: str) -> object:
         """What httpcore2 asks a connection; `checked_address` is the IP address it was opened to."""
@@ -109,10 +194,13 @@ class DeadlineStream(httpcore2.NetworkStream):
 class GuardedBackend(httpcore2.NetworkBackend):
     """Opens connections to addresses that were checked, and to no others."""
 
-    def __init__(self, resolve: Resolver, network: Network | None, *, allow_private: bool) -> None:
+    def __init__(
+        self, resolve: Resolver, network: Network, *, allow_private: bool, interrupt: Callable[[], None]
+    ) -> None:
         self._resolve = resolve
-        self._network = network or httpcore2.SyncBackend()
+        self._network = network
         self._allow_private = allow_private
+        self._interrupt = interrupt
 
     def connect_tcp(
         self,
@@ -130,7 +218,7 @@ class GuardedBackend(httpcore2.NetworkBackend):
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
             else:
-                return DeadlineStream(stream, address)
+                return BudgetStream(stream, address, self._interrupt)
         raise failure
 
     def _checked(self, host: str, port: int) -> list[str]:
@@ -144,85 +232,79 @@ class GuardedBackend(httpcore2.NetworkBackend):
             ) from error
         allowed = [address for address in addresses if self._allow_private or is_public(address)]
         if not allowed:
-            raise RefusedError(
-                f"{host} führt zu einer nicht öffentlichen Adresse ({', '.join(addresses)})",
-                url=host,
-                hint="für eine eigene Quelle im internen Netz: allow_private = true",
-            )
+            raise _refused(host, f"führt zu einer nicht öffentlichen Adresse ({', '.join(addresses)})")
         return allowed
 
 
-class ResponseStream(httpx2.SyncByteStream):
-    """The body of a response as it arrives; errors become those of httpx2."""
+class ProxyBackend(httpcore2.NetworkBackend):
+    """Opens connections to the proxy, which whoever runs the archive has chosen: it may be anywhere."""
 
-    def __init__(self, stream: Iterable[bytes]) -> None:
-        self._stream = stream
+    def __init__(self, network: Network, *, interrupt: Callable[[], None]) -> None:
+        self._network = network
+        self._interrupt = interrupt
 
-    def __iter__(self) -> Iterator[bytes]:
-        with _httpx2_errors():
-            yield from self._stream
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.NetworkStream:
+        """A connection to the proxy."""
+        stream = self._network.connect_tcp(host, port, _remaining(timeout), local_address, socket_options)
+        return BudgetStream(stream, None, self._interrupt)
 
-    def close(self) -> None:
-        """Give the connection back, or hang up when the body was not read to its end."""
-        close = getattr(self._stream, "close", None)
-        if close is not None:
-            close()
 
-
-class GuardedTransport(httpx2.BaseTransport):
-    """HTTP/1.1 over connections of `GuardedBackend`.
+class GuardedTransport:
+    """HTTP/1.1 over connections of `GuardedBackend`, or through a proxy. Many threads may use it at once.
 
     A transport serves one policy: a connection that was opened to a private address is never reused by a request that
-    may not go there. `ssl_context` is needed for https alone.
+    may not go there. `ssl_context` is needed for https alone. `interrupt` is called now and then while a read waits; it
+    ends a run that is stopped by raising an error.
     """
 
     def __init__(
-        self, resolve: Resolver, network: Network | None, *, allow_private: bool, ssl_context: ssl.SSLContext | None
+        self,
+        resolve: Resolver,
+        network: Network | None,
+        *,
+        allow_private: bool,
+        ssl_context: ssl.SSLContext | None,
+        proxy: httpcore2.Proxy | None = None,
+        interrupt: Callable[[], None] = lambda: None,
     ) -> None:
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=ssl_context,
-            keepalive_expiry=30,
-            network_backend=GuardedBackend(resolve, network, allow_private=allow_private),
+        self._names_only = proxy is not None and not allow_private
+        system = network or httpcore2.SyncBackend()
+        backend: httpcore2.NetworkBackend = (
+            GuardedBackend(resolve, system, allow_private=allow_private, interrupt=interrupt)
+            if proxy is None
+            else ProxyBackend(system, interrupt=interrupt)
         )
-
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send one request and read the head of its response."""
-        with _httpx2_errors():
-            response = self._pool.handle_request(
-                httpcore2.Request(
-                    method=request.method,
-                    url=httpcore2.URL(
-                        scheme=request.url.raw_scheme,
-                        host=request.url.raw_host,
-                        port=request.url.port,
-                        target=request.url.raw_path,
-                    ),
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
-                )
+        self._pools = [
+            httpcore2.ConnectionPool(
+                ssl_context=ssl_context,
+                proxy=proxy,
+                max_connections=None,  # as many as threads ask for: a limit would make hosts wait for each other
+                max_keepalive_connections=IDLE_CONNECTIONS,
+                keepalive_expiry=IDLE_SECONDS,
+                network_backend=backend,
             )
-        assert isinstance(response.stream, Iterable)
-        return httpx2.Response(
-            status_code=response.status,
-            headers=response.headers,
-            stream=ResponseStream(response.stream),
-            extensions=response.extensions,
-        )
+            for _ in range(POOLS)
+        ]
+
+    def send(self, request: httpcore2.Request) -> httpcore2.Response:
+        """Send one request and read the head of its response. Raises RefusedError, FetchError, and FAILURES."""
+        if self._names_only and not is_public_name(request.url.host.decode("ascii")):
+            raise _refused(request.url.host.decode("ascii"), "ist keine öffentliche Adresse")
+        return self._pools[zlib.crc32(request.url.host) % POOLS].handle_request(request)
 
     def close(self) -> None:
         """Hang up everywhere."""
-        self._pool.close()
+        for pool in self._pools:
+            pool.close()
 
 
-@contextmanager
-def _httpx2_errors() -> Iterator[None]:
-    """Errors of httpcore2 as their namesakes of httpx2, so that any transport of httpx2 fails alike."""
-    try:
-        yield
-    except httpcore2.TimeoutException as error:
-        raise httpx2.TimeoutException(str(error)) from error
-    except httpcore2.NetworkError as error:
-        raise httpx2.NetworkError(str(error)) from error
-    except (httpcore2.ProtocolError, httpcore2.UnsupportedProtocol) as error:
-        raise httpx2.ProtocolError(str(error)) from error
+def _refused(host: str, why: str) -> RefusedError:
+    hint = "für eine eigene Quelle im internen Netz: allow_private = true"
+    return RefusedError(f"{host} {why}", url=host, hint=hint)

@@ -1,13 +1,16 @@
 """Feeds that were made to harm, or by systems that do not know XML."""
 
 import time
+from contextlib import suppress
 
 import pytest
 
 from archive_pipeline.errors import FetchError
 from archive_pipeline.fetch import FeedFetcher
 from archive_pipeline.fetch.feed import FeedOptions
+from archive_pipeline.fetch.xml_feed import read_xml_feed
 from archive_pipeline.model import Source
+from archive_pipeline.testing import captured
 
 ITEM = "<item><title>{title}</title><link>{link}</link></item>"
 
@@ -82,3 +85,50 @@ def test_titles_do_not_steer_terminals(discover):
 def test_thousands_of_entries(discover):
     entries = (ITEM.format(title=f"Nr. {n}", link=f"http://amt.example/{n}") for n in range(5000))
     assert len(discover(rss(*entries))) == 5000
+
+
+LONG = "a" * 400_000
+DC = "http://purl.org/dc/elements/1.1/"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        f"<author>{LONG}</author>",
+        f"<author><![CDATA[{LONG}]]></author>",
+        f"<author>{'&#97;' * 200_000}</author>",
+        f"<AUTHOR>{LONG}</AUTHOR>",
+        f"<q:creator xmlns:q='{DC}'>{LONG}</q:creator>",
+        f"<creator xmlns='{DC}'>{LONG}</creator>",
+        f"<q:publisher xmlns:q='{DC}'>{LONG}</q:publisher>",
+        f"<author><name>{LONG}</name></author>",
+        "".join(f"<category>{number}</category>" for number in range(20_000)),
+        f"<tags>{','.join(str(number) for number in range(40_000))}</tags>",
+    ],
+    ids=["author", "cdata", "references", "upper case", "prefix", "default", "publisher", "name", "category", "tags"],
+)
+@pytest.mark.parametrize("charset", ["utf-8", "utf-16"])
+def test_no_field_takes_time_that_grows_with_its_square(field, charset):
+    """feedparser alone needs a minute and more for each of these."""
+    feed = f"<rss version='2.0'><channel><item>{field}<link>http://amt.example/1</link></item></channel></rss>"
+    begin = time.process_time()
+    (entry,) = read_xml_feed(captured(feed.encode(charset), media_type="text/xml")).entries
+    assert entry.url == "http://amt.example/1"
+    assert time.process_time() - begin < 3
+
+
+@pytest.mark.parametrize(
+    "mess",
+    [
+        "<textinput>",  # feedparser raises KeyError
+        "<enclosure url='x'><links>kaputt</links>",  # stumbles over its own result
+        "\x00",
+        "<license><a ",
+    ],
+)
+def test_what_feedparser_stumbles_over_ends_in_items_or_a_reason(mess):
+    whole = ITEM.format(title="Ganz", link="http://amt.example/1")
+    for feed in (rss(whole, f"<item>{mess}</item>"), rss(mess, whole), rss(f"<item>{mess}", whole)):
+        with suppress(FetchError):
+            entries = read_xml_feed(captured(feed, media_type="text/xml")).entries
+            assert all(entry.url in (None, "http://amt.example/1") for entry in entries)

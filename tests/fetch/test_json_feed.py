@@ -95,3 +95,13 @@ def test_an_empty_feed(web, archive):
 def test_its_usual_address_is_claimed():
     assert FeedFetcher().claims("https://amt.example/feed.json") == 100
     assert FeedFetcher().claims("https://amt.example/feed/json/") == 100
+
+
+def test_an_entry_that_is_a_file_alone(web, archive):
+    entries = [
+        {"id": "1", "attachments": [{"url": "/bericht.pdf", "mime_type": "application/pdf"}]},
+        {"id": "2", "attachments": [None]},
+        {"id": "3", "attachments": {"url": "/x"}},
+    ]
+    web.page("amt.example/feed.json", json.dumps({"items": entries}).encode())
+    assert [item.url for item in discover(archive)] == ["http://amt.example/bericht.pdf"]

@@ -1,14 +1,21 @@
 """The fetcher `listing`, over a real connection."""
 
+import json
 import logging
+import re
+import tomllib
+from collections.abc import Mapping
 from datetime import date
+from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from pydantic import ValidationError
 
-from archive_pipeline.errors import FetchError, RefusedError
+from archive_pipeline.errors import EmptySelectorError, FetchError, NeedsJavaScriptError, RefusedError
 from archive_pipeline.fetch.listing import ListingFetcher, ListingOptions
 from archive_pipeline.model import Capture, Item, Source
+from archive_pipeline.testing import Answer, FetcherContract, Reply, replay
 
 HOST = "http://amt.example/"
 
@@ -208,7 +215,7 @@ SHELLS = [
 @pytest.mark.parametrize("shell", SHELLS)
 def test_an_empty_shell_needs_javascript(web, archive, shell):
     put(web, "liste", shell)
-    with pytest.raises(FetchError, match=r'needs_javascript\): Selektor "li.m" traf 0 Elemente') as caught:
+    with pytest.raises(NeedsJavaScriptError, match=r'needs_javascript\): Selektor "li.m" traf 0 Elemente') as caught:
         discover(archive)
     assert caught.value.hint
 
@@ -229,6 +236,7 @@ def test_nothing_found_is_an_error_that_names_the_selector(web, archive, body, o
     with pytest.raises(FetchError, match=reason) as caught:
         discover(archive, source(**options))
     assert "liste" in caught.value.url or "Elemente wählen" in reason
+    assert isinstance(caught.value, EmptySelectorError) == ("traf 0" in caught.value.message)
 
 
 @pytest.mark.parametrize("options", [{"date": ".datum"}, {"date": "h3"}, {"headline": "h1"}])
@@ -238,7 +246,7 @@ def test_a_date_or_headline_that_is_never_found_is_told_after_the_entries(web, a
     wanted = source(next="a.weiter", **options)
     items = ListingFetcher().discover(wanted, archive.context(wanted))
     assert paths([next(items) for _ in range(3)]) == ["presse/1", "presse/2", "presse/3"]
-    with pytest.raises(FetchError, match=r'Selektor ".*" ergab in 2 Einträgen nichts'):
+    with pytest.raises(EmptySelectorError, match=r'Selektor ".*" ergab in 2 Einträgen nichts'):
         next(items)
 
 
@@ -270,6 +278,9 @@ def test_refused_gone_and_not_html(web, archive):
         ({"items": "li", "next": "a", "page_parameter": "p"}, "schließen einander aus"),
         ({"items": "li", "until": "2026-01-01"}, "until braucht date"),
         ({"items": "li", "max_pages": 0}, "greater than or equal to 1"),
+        ({"items": "$.data[", "link": "$.url"}, r'Selektor "\$.data\[" ist ungültig'),
+        ({"items": "$.data[*]", "link": "a"}, r"items und link müssen beide mit \$ beginnen"),
+        ({"items": "li", "date": "$.datum"}, r"items und date müssen beide mit \$ beginnen"),
         ({"items": "li", "seiten": 3}, "Extra inputs"),
         ({}, "Field required"),
     ],
@@ -281,3 +292,107 @@ def test_mistakes_in_settings_are_found_before_the_run(options, reason):
 
 def test_claims_nothing():
     assert ListingFetcher().claims("http://amt.example/presse/") is None
+
+
+NEWS = {
+    "total": 4,
+    "data": [
+        {"id": 7, "path": "/presse/7", "title": "B&uuml;rger <b>B&amp;uuml;ro</b>", "date": "2026-11-18T23:30:00Z"},
+        {"id": 6, "path": "/presse/6;jsessionid=4F?sid=1", "title": None, "date": 1763460000},
+        {"id": 5, "path": None, "title": "Ohne Adresse", "date": "18. November 2026"},
+        "kein Eintrag",
+    ],
+    "links": {"next": "/api/news?page=2"},
+}
+API = f"{HOST}api/news"
+BY_JSON = {"items": "$.data[*]", "link": "$.path", "headline": "$.title", "date": "$.date", "next": "$.links.next"}
+
+
+def news(answers, **options):
+    """What a listing in JSON offers."""
+    context = replay({url: Reply(body=body, media_type="application/json") for url, body in answers.items()})
+    wanted = Source(id="amt", url=API, options=ListingOptions(**{**BY_JSON, **options}))
+    return list(ListingFetcher().discover(wanted, context))
+
+
+class TestListingInJson(FetcherContract):
+    subject = ListingFetcher()
+    source = Source(id="amt", url=API, options=ListingOptions(**BY_JSON))
+    answers: ClassVar[Mapping[str, Answer]] = {API: Reply(body=json.dumps(NEWS | {"links": {}}).encode())}
+
+
+def test_a_listing_in_json(caplog):
+    """Where a browser fills the page, the answer that its script asks for can be listed."""
+    second = {"data": [{"path": "https://amt.example/presse/4", "title": 4, "date": 1763460000123}], "links": None}
+    body = json.dumps(NEWS).encode()
+    items = news({API: b"\xef\xbb\xbf" + body, f"{HOST}api/news?page=2": json.dumps(second).encode()})
+    assert [(item.url, item.title, item.published) for item in items] == [
+        (f"{HOST}presse/7", "Bürger Büro", "2026-11-19"),
+        (f"{HOST}presse/6;jsessionid=4F?sid=1", None, "2025-11-18"),
+        ("https://amt.example/presse/4", "4", "2025-11-18"),
+    ]
+    assert "2 Einträge ohne Adresse übergangen" in caplog.text
+    stripped = news({API: body}, next=None, strip_parameters=("jsessionid", "sid"))
+    assert stripped[1].key == f"{HOST}presse/6"
+
+
+def test_addresses_can_be_put_together():
+    rows = [{"slug": "a", "id": 1}, {"slug": "b", "id": 2}]
+    link = "$.join('', ['https://amt.example/presse/', to_string(id), '-', slug])"
+    items = news({API: json.dumps(rows).encode()}, items="$", link=link, headline=None, date=None, next=None)
+    assert [item.url for item in items] == ["https://amt.example/presse/1-a", "https://amt.example/presse/2-b"]
+
+
+def test_numbered_pages_of_json_end_with_an_empty_one():
+    pages = {f"{API}?p={number}": json.dumps({"data": [{"path": f"/{number}"}]}).encode() for number in (2, 3)}
+    answers = {API: b'{"data": [{"path": "/1"}]}', **pages, f"{API}?p=4": b'{"data": []}'}
+    items = news(answers, next=None, headline=None, date=None, page_parameter="p")
+    assert paths(items) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "reason"),
+    [
+        (b"<html>Wartung</html>", {}, r"kein gültiges JSON \(application/json\)"),
+        (b"[" * 100_000, {}, "kein gültiges JSON"),
+        (b'{"code": "rest_no_route"}', {}, r'Auflistung leer: Selektor "\$.data\[\*\]" traf 0 Elemente'),
+        (b'{"data": [{"url": "/1"}]}', {}, r'Auflistung leer: Selektor "\$.path" traf 0 Elemente'),
+        (b'{"data": [{"path": {"de": "/1"}}, {"path": true}]}', {}, r'Selektor "\$.path" traf 0 Elemente'),
+        (b'{"data": [null, 3]}', {}, r'Auflistung leer: Selektor "\$.path" traf 0 Elemente'),
+        (b'{"data": [{"path": 3}]}', {"link": "$.join('', path)"}, "passt nicht zu den Daten"),
+        (b'{"data": [{"path": "/1"}]}', {"link": "$.gibt_es_nicht(path)"}, "passt nicht zu den Daten"),
+        (b'{"data": [{"path": "/1"}]}', {}, "ergab in 1 Einträgen nichts Lesbares"),
+    ],
+)
+def test_json_without_entries_says_why(body, options, reason):
+    with pytest.raises(FetchError, match=reason):
+        news({API: body}, **options)
+
+
+def test_selectors_for_html_say_what_json_needs(web, archive):
+    put(web, "liste", b'{"data": []}', content_type="application/json")
+    with pytest.raises(FetchError, match="keine HTML-Seite, sondern JSON") as caught:
+        discover(archive)
+    assert "$" in caught.value.hint
+
+
+def test_session_parameters_are_taken_out_of_entries_and_pages(web, archive):
+    put(web, "liste", page(entry("1?sid=a"), following="?p=2&amp;sid=x"))
+    put(web, "liste?p=2", page(entry("1?sid=b"), entry("2;jsessionid=7")))
+    wanted = source(next="a.weiter", strip_parameters=("sid", "jsessionid"))
+    assert paths(discover(archive, wanted)) == ["presse/1", "presse/2"]
+
+
+def test_the_example_of_the_documentation_is_understood():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "archivists.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^```text\n(url = .*?)^```", text, re.MULTILINE | re.DOTALL)
+    settings = tomllib.loads(table)
+    url = settings.pop("url")
+    body = json.dumps({"data": [{"slug": "freibad", "title": "Freibad", "publishedAt": "2026-11-18"}]}).encode()
+    context = replay({url: Reply(body=body, media_type="application/json")})
+    (item,) = ListingFetcher().discover(Source(id="v", url=url, options=ListingOptions(**settings)), context)
+    assert (item.url, item.title, item.published) == (
+        "https://www.verband.example/presse/freibad",
+        "Freibad",
+        "2026-11-18",
+    )

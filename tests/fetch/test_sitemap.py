@@ -7,8 +7,10 @@ from datetime import date
 import pytest
 
 from archive_pipeline.errors import FetchError, RefusedError, TooLargeError, TransientFetchError
+from archive_pipeline.fetch import FeedFetcher
 from archive_pipeline.fetch.sitemap import SitemapFetcher, SitemapOptions
 from archive_pipeline.model import Capture, Item, Source
+from archive_pipeline.testing import replay
 
 NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
 NEWS = "http://www.google.com/schemas/sitemap-news/0.9"
@@ -135,8 +137,11 @@ def test_since_leaves_old_pages_and_old_files_out(web, archive):
     )
     web.page("amt.example/neu.xml", urlset(loc("1", "2026-10-01"), loc("2", "2025-12-31"), loc("3", "2026"), loc("4")))
     web.page("amt.example/ohne.xml", urlset(loc("5", "2025-12-31T23:30:00Z")))
-    assert paths(discover(archive, source(since=date(2026, 1, 1)))) == ["1", "3", "4", "5"]
+    assert paths(discover(archive, source(since=date(2026, 1, 1)))) == ["5", "1", "3", "4"]
     assert "/alt.xml" not in web.paths()
+    archive.since = date(2026, 1, 1)
+    assert paths(discover(archive)) == ["5", "1", "3", "4"]
+    assert paths(discover(archive, source(since=date(2026, 10, 2)))) == ["3", "4"]
 
 
 @pytest.mark.parametrize(
@@ -233,7 +238,7 @@ def test_bombs_and_endless_nesting(web, archive):
     assert discover(archive) == []
 
 
-def test_an_endless_chain_of_indexes_ends(web, archive):
+def test_an_endless_chain_of_indexes_ends(web, archive, caplog):
     class Endless(dict):
         def get(self, place, default=None):
             number = int("0" + "".join(filter(str.isdigit, place)))
@@ -241,8 +246,13 @@ def test_an_endless_chain_of_indexes_ends(web, archive):
             return None if place.endswith("robots.txt") else self["x"]
 
     web.pages = Endless()
-    assert discover(archive, source(max_files=7)) == []
-    assert len(web.paths()) == 7
+    assert discover(archive, source(max_files=3)) == []
+    assert len(web.paths()) == 3
+    web.requests.clear()
+    with caplog.at_level(logging.WARNING):
+        assert discover(archive) == []
+    assert len(web.paths()) == 4
+    assert "sitemap3.xml liegt zu tief in anderen Verzeichnissen" in caplog.text
 
 
 def test_refused_and_failing(web, archive):
@@ -267,6 +277,13 @@ def test_refused_and_failing(web, archive):
         ("https://kreis.example/sitemap_index.xml", 90),
         ("https://kreis.example/post-sitemap2.xml", 90),
         ("https://kreis.example/sitemaps.xml?type=1533906435", 90),
+        ("https://kreis.example/sitemap.txt", 90),
+        ("https://kreis.example/sitemap.php", 90),
+        ("https://kreis.example/wp-sitemap-posts-post-1.xml", 90),
+        ("https://kreis.example/?sitemap=index", 90),
+        ("https://kreis.example/index.php?id=1&eID=dd_googlesitemap", 90),
+        ("https://kreis.example/?seite=sitemap", None),
+        ("https://kreis.example/sitemap/rss.xml", None),
         ("https://kreis.example/sitemap.html", None),
         ("https://kreis.example/sitemap/", None),
         ("https://kreis.example/presse.xml", None),
@@ -275,3 +292,156 @@ def test_refused_and_failing(web, archive):
 )
 def test_claims(url, claim):
     assert SitemapFetcher().claims(url) == claim
+
+
+@pytest.mark.parametrize(
+    "url", ["https://kreis.example/sitemap.xml", "https://kreis.example/feed", "https://kreis.example/presse.xml"]
+)
+def test_no_address_is_claimed_twice_alike(url):
+    claims = [fetcher.claims(url) for fetcher in (FeedFetcher(), SitemapFetcher())]
+    assert len({claim for claim in claims if claim}) == len([claim for claim in claims if claim]) > 0
+
+
+def test_a_plain_list_of_addresses(web, archive):
+    lines = ["\ufeffhttp://amt.example/presse/1\r", "", "  http://amt.example/presse/2?a=1&b=2 ", "ohne", "mailto:x@y"]
+    body = "\n".join(lines).encode()
+    web.page("amt.example/sitemap.txt", body, content_type="text/plain")
+    items = discover(archive, source("http://amt.example/sitemap.txt"))
+    assert [(item.url, item.fingerprint) for item in items] == [
+        ("http://amt.example/presse/1", None),
+        ("http://amt.example/presse/2?a=1&b=2", None),
+    ]
+    web.page("amt.example/sitemap.xml", gzip.compress(b"HTTP://amt.example/a"))
+    assert paths(discover(archive)) == ["a"]
+
+
+def test_images_and_videos_are_no_pages(web, archive):
+    spaces = 'xmlns:i="http://www.google.com/schemas/sitemap-image/1.1" xmlns:v="http://www.google.com/schemas/video/1"'
+    body = (
+        f'<urlset xmlns="{NAMESPACE}" {spaces}><url>{loc("1")}<i:image><i:loc>http://amt.example/bild.jpg</i:loc>'
+        "<i:title>Bild</i:title></i:image><v:video><v:content_loc>http://amt.example/film.mp4</v:content_loc>"
+        "<v:publication_date>2020-01-01</v:publication_date><v:title>Film</v:title></v:video></url></urlset>"
+    )
+    web.page("amt.example/sitemap.xml", body.encode())
+    (item,) = discover(archive)
+    assert (item.url, item.title, item.published) == ("http://amt.example/1", None, None)
+
+
+def test_other_hosts_are_left_out(web, archive, caplog):
+    entries = ["<loc>http://andere.example/1</loc>", "<loc>http://www.amt.example/2</loc>", loc("3")]
+    web.page("amt.example/sitemap.xml", urlset(*entries))
+    assert [item.url for item in discover(archive)] == ["http://www.amt.example/2", "http://amt.example/3"]
+    assert "1 Seiten auf anderen Hosts übergangen (other_hosts)" in caplog.text
+    assert len(discover(archive, source(other_hosts=True))) == 3
+    web.page("amt.example/sitemap.xml", urlset(entries[0]))
+    with pytest.raises(FetchError, match=r"Alle Seiten der Sitemap \(1\) liegen auf anderen Hosts"):
+        discover(archive)
+
+
+def test_an_index_may_lie_where_robots_txt_says(web, archive):
+    """A sitemap on a host for files is allowed when robots.txt of the site names it."""
+    web.page("amt.example/robots.txt", b"Sitemap: http://dateien.example/index.xml")
+    member = "<loc>http://{}/eins.xml</loc>"
+    web.page("dateien.example/index.xml", index(member.format("dateien.example"), member.format("fremd.example")))
+    web.page("dateien.example/eins.xml", urlset(loc("1"), "<loc>http://dateien.example/2</loc>"))
+    assert paths(discover(archive, source("http://amt.example/"))) == ["1"]
+    assert "fremd.example" not in {request.host for request in web.requests}
+
+
+def test_a_site_that_has_moved(web, archive):
+    web.page("amt.example/sitemap.xml", status=301, location="http://neu.example/sitemap.xml")
+    web.page("neu.example/sitemap.xml", urlset("<loc>http://neu.example/1</loc>"))
+    assert [item.url for item in discover(archive)] == ["http://neu.example/1"]
+    assert [item.url for item in discover(archive, source("http://amt.example/"))] == ["http://neu.example/1"]
+
+
+def test_session_parameters_are_taken_out(web, archive):
+    web.page("amt.example/sitemap.xml", urlset(loc("1?sid=a"), loc("1?sid=b"), loc("2;jsessionid=4")))
+    items = discover(archive, source(strip_parameters=("sid", "jsessionid")))
+    assert [item.url for item in items] == ["http://amt.example/1", "http://amt.example/2"]
+
+
+class Months:
+    """An index with one sitemap a month, visited run after run."""
+
+    def __init__(self):
+        self.lastmod = {"01": "2026-01-31T10:00:00Z", "02": "2026-02-27T10:00:00Z"}
+        self.pages = {"01": [loc("01/a", "2026-01-05")], "02": [loc("02/a", "2026-02-03"), loc("02/b")]}
+        self.bookmark = None
+        self.asked = []
+
+    def run(self, wanted=None, since=None, **more):
+        answers = {f"http://amt.example/{month}.xml": urlset(*pages) for month, pages in self.pages.items()}
+        members = (loc(f"{month}.xml", self.lastmod[month]) for month in self.pages)
+        answers["http://amt.example/sitemap.xml"] = index(*members)
+        context = replay(answers | more, since=since)
+        if self.bookmark is not None:
+            context.keep_bookmark(self.bookmark)
+        found = paths(SitemapFetcher().discover(wanted or source(), context))
+        self.asked = [url.rpartition("/")[2] for url in context.asked]
+        self.bookmark = context.bookmark
+        return found
+
+
+def test_sitemaps_that_did_not_change_are_not_read_again():
+    months = Months()
+    assert months.run() == ["02/a", "02/b", "01/a"]  # what changed last comes first
+    assert months.run() == []
+    assert months.asked == ["sitemap.xml"]
+    months.lastmod["02"] = "2026-02-28T08:00:00Z"
+    months.pages["02"].append(loc("02/c", "2026-02-28"))
+    assert months.run() == ["02/a", "02/b", "02/c"]
+    assert months.asked == ["sitemap.xml", "02.xml"]
+    months.lastmod["03"], months.pages["03"] = "2026-03-01", [loc("03/a")]
+    assert months.run() == ["03/a"]
+
+
+def test_every_tenth_run_reads_everything():
+    months = Months()
+    assert [len(months.run()) for _ in range(21)] == [3, *[0] * 9] * 2 + [3]
+
+
+def test_sitemaps_of_an_index_that_lies_are_always_read():
+    months = Months()
+    months.pages["01"].append(loc("01/b", "2026-02-20"))  # newer than its index says
+    months.run()
+    assert months.run() == ["01/a", "01/b"]
+    months = Months()
+    months.lastmod = dict.fromkeys(months.lastmod, "2026-02-28")  # the time of the request, or of a relaunch
+    months.run()
+    assert len(months.run()) == 3
+
+
+def test_what_was_not_read_well_or_not_whole_is_read_again():
+    months = Months()
+    with pytest.raises(FetchError):
+        months.run(**{"http://amt.example/01.xml": FetchError("HTTP 500")})
+    assert len(months.run()) == 3
+    months = Months()
+    months.run(source(max_items=2))
+    assert len(months.run(source(max_items=2))) == 2
+    months = Months()
+    months.run(since=date(2026, 2, 1))
+    assert len(months.run()) == 3
+    months.run()
+    assert len(months.run(source(include=("/01/*",)))) == 1  # other settings
+
+
+def test_more_files_than_one_run_may_read_are_read_by_the_next():
+    months = Months()
+    assert months.run(source(max_files=2)) == ["02/a", "02/b"]
+    assert months.run(source(max_files=2)) == ["01/a"]
+
+
+@pytest.mark.parametrize("text", ["", "kaputt", "[]", '{"settings": 1}'])
+def test_a_damaged_bookmark_begins_anew(text):
+    months = Months()
+    months.bookmark = text
+    assert len(months.run()) == 3
+
+
+def test_a_feed_is_told_from_a_sitemap(web, archive):
+    web.page("amt.example/sitemap.xml", b'<rss version="2.0"><channel/></rss>')
+    with pytest.raises(FetchError) as caught:
+        discover(archive)
+    assert caught.value.hint == 'fetcher = "feed" setzen'
