@@ -5,69 +5,61 @@ be killed at any moment: captures are synced to WARC before the database names t
 behind the last byte the database knows, and goes on from the frontier.
 """
 
+import signal
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from time import monotonic
 from typing import Literal
 
 from sqlite_utils import Database
 
-from archive_pipeline.archive.captures import is_repeated, known_lengths, latest_capture, record_capture, set_lengths
+from archive_pipeline.archive.captures import (
+    adopt_attachments,
+    attach,
+    is_recorded,
+    is_repeated,
+    known_lengths,
+    record_capture,
+    repeat,
+    set_lengths,
+)
 from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.decisions import apply_new_decisions
 from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.frontier import (
-    ItemState,
+    complete_discovery,
     count_settled,
+    due_items,
+    ending,
+    is_substitute,
     offer,
-    pending_items,
+    plan_check,
     restore,
     settle,
-    was_captured,
+    settle_check,
 )
 from archive_pipeline.archive.reading import load_release
 from archive_pipeline.archive.releases import Stored, store_release
-from archive_pipeline.archive.runs import begin_run, finish_run, record_failure
-from archive_pipeline.errors import (
-    ArchiveError,
-    ArchivePipelineError,
-    FetchError,
-    FixityError,
-    PluginContractError,
-    RefusedError,
-)
-from archive_pipeline.fetch.context import SourceContext
-from archive_pipeline.fetch.http import PRODUCT, HttpClient
-from archive_pipeline.fetch.robots import Robots
-from archive_pipeline.model import (
-    Capture,
-    Failure,
-    Gone,
-    Item,
-    Processed,
-    Refused,
-    RunReport,
-    Source,
-    SourceReport,
-    Unmodified,
-)
-from archive_pipeline.processing import check_item
-from archive_pipeline.protocols import Fetcher
-from archive_pipeline.registry import Entry
-from archive_pipeline.warc import Previous, StoredCapture, WarcStore
+from archive_pipeline.archive.runs import begin_run, finish_run, record_failure, record_requests, record_visit
+from archive_pipeline.errors import ArchiveError
+from archive_pipeline.fetch import Robots
+from archive_pipeline.fetch.http import PRODUCT
+from archive_pipeline.fetching import Attempted, Discovered, Finished, Lanes, Message, Offered
+from archive_pipeline.model import Capture, Failure, Processed, Request, RunReport, Source, SourceReport
+from archive_pipeline.warc import StoredCapture, WarcStore
 from archive_pipeline.workers import Workers
-from archive_pipeline.workspace import HOMEPAGE, SOFTWARE, VERSION, Workspace, utc_now
+from archive_pipeline.workspace import SOFTWARE, Connections, Workspace, http_client, utc_now
 
-__all__ = ["batched", "commit", "run"]
+__all__ = ["Connections", "batched", "commit", "run"]
 
 ITEMS_A_BATCH = 25
 BYTES_A_BATCH = 32_000_000
-"""Captures share one sync and one transaction until either is reached."""
-
-ITEMS_AN_OFFER = 200
-"""Discovered items share one transaction."""
+SECONDS_A_BATCH = 3.0
+"""Captures share one sync and one transaction until one of these is reached."""
 
 
 def run(
@@ -76,27 +68,30 @@ def run(
     *,
     command: str = "run",
     limit: int | None = None,
+    since: date | None = None,
+    patient: bool = False,
     workers: int = 1,
+    connections: Connections | None = None,
     progress: Callable[[SourceReport], None] = lambda report: None,
 ) -> RunReport:
     """Ingest from these sources; returns what was done.
 
-    `limit` is the number of items taken from each source, `workers` the processes that clean and classify.
+    `limit` is the number of items taken from each source, `since` the day from which on releases are wanted,
+    `patient` keeps to the back-off of items that failed, `workers` is the number of processes that clean and classify.
     `progress` hears of a source after each batch (with `seconds` 0) and when it is finished. Raises LockedError while
-    another process writes.
+    another process writes. Stopped by SIGINT or SIGTERM it archives what was captured and raises KeyboardInterrupt.
     """
     started = utc_now()
     run_id = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
-    with workspace.writing(command) as db, workspace.workers(workers) as pool:
+    with workspace.writing(command) as db, workspace.workers(workers) as pool, _terminable():
         begin_run(db, run_id, command, sources, started)
         workspace.plugins.run_started(run_id, tuple(sources))
-        journey = _Journey(workspace, db, pool, run_id, progress)
+        journey = _Journey(workspace, db, pool, run_id, progress, connections)
         try:
             journey.recover()
-            for broken in workspace.config.broken if command == "run" else ():
+            for broken in workspace.config.broken if command.startswith("run") else ():
                 journey.give_up(broken.source, broken.problem.message)
-            for source in sources:
-                journey.visit(source, limit)
+            journey.visit(sources, limit=limit, since=since, patient=patient)
         finally:
             journey.close()
         workspace.update_index(db)
@@ -106,15 +101,17 @@ def run(
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """How capturing one item ended."""
-
-    item: Item
-    state: ItemState
-    source: Source
-    reason: str | None = None
-    captures: tuple[Capture, ...] = ()
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM, which service managers and containers send, ends a run as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @dataclass(slots=True)
@@ -122,20 +119,78 @@ class _Tally:
     """The counts of one source while a run goes on."""
 
     source_id: str
+    started_at: datetime
     started: float = field(default_factory=monotonic)
     counts: dict[str, int] = field(default_factory=dict)
+    offered: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
 
     def add(self, count: str, number: int = 1) -> None:
         self.counts[count] = self.counts.get(count, 0) + number
 
     def report(self, *, finished: bool) -> SourceReport:
-        seconds = max(monotonic() - self.started, 0.001) if finished else 0.0
-        return SourceReport(source_id=self.source_id, seconds=seconds, failures=tuple(self.failures), **self.counts)
+        return SourceReport(
+            source_id=self.source_id,
+            started_at=self.started_at,
+            seconds=max(monotonic() - self.started, 0.001) if finished else 0.0,
+            failures=tuple(self.failures),
+            **self.counts,
+        )
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is archived together: attempts with their captures, evidence (discovery, and answers that said nothing new;
+    without the bytes), and the request log. `captured` are documents and attachments in the order they were written."""
+
+    attempts: list[Attempted] = field(default_factory=list)
+    captured: list[tuple[Capture, Source]] = field(default_factory=list)
+    evidence: list[Capture] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    bytes: int = 0
+    since: float = field(default_factory=monotonic)
+
+    def add(self, attempt: Attempted) -> None:
+        self.attempts.append(attempt)
+        self.captured += [(capture, attempt.source) for capture in attempt.captures]
+        self.bytes += sum(len(capture.body) for capture in attempt.captures)
+
+    def is_full(self) -> bool:
+        """Whether it has to be archived now."""
+        waiting = self.attempts or self.evidence or self.requests
+        old = monotonic() - self.since >= SECONDS_A_BATCH
+        return len(self.attempts) >= ITEMS_A_BATCH or self.bytes >= BYTES_A_BATCH or bool(waiting and old)
+
+
+class _Lengths:
+    """How far each WARC file is accounted for: up to the first capture that was written and is not yet known here.
+
+    Lanes write side by side, so a capture may lie behind one whose lane has not told of it. Were the file counted to
+    its end, a process killed now would never find that one again.
+    """
+
+    def __init__(self, known: Mapping[str, int]) -> None:
+        self._known = dict(known)
+        self._written: dict[str, dict[int, int]] = {}
+
+    def add(self, stored: Iterable[StoredCapture]) -> None:
+        """These captures are known and are going to be recorded."""
+        for one in stored:
+            self._written.setdefault(one.capture.warc_file, {})[one.start] = one.end
+
+    def advance(self) -> Mapping[str, int]:
+        """The lengths that may be recorded with everything added so far."""
+        for name, ends in self._written.items():
+            length = self._known.get(name, 0)
+            while length in ends:
+                length = ends.pop(length)
+            self._known[name] = length
+        return {name: self._known[name] for name in self._written}
 
 
 class _Journey:
-    """One run's way through its sources, with the archive's writer lock held."""
+    """One run's way through its sources, with the archive's writer lock held. Everything here happens in one thread;
+    the lanes tell it what they captured."""
 
     def __init__(
         self,
@@ -144,26 +199,27 @@ class _Journey:
         pool: Workers,
         run_id: str,
         progress: Callable[[SourceReport], None],
+        connections: Connections | None,
     ) -> None:
         self.workspace = workspace
         self.db = db
         self.pool = pool
         self.run_id = run_id
         self.progress = progress
-        settings = workspace.config.archive
         self.store: WarcStore = workspace.warc_store()
-        self.client = HttpClient(
-            version=VERSION,
-            contact=settings.contact or HOMEPAGE,
-            clock=utc_now,
-            interval=settings.request_interval,
-            user_agent=settings.user_agent,
-        )
+        self.stop = threading.Event()
+        self.client = http_client(workspace.config.archive, connections, sleep=self._wait)
         self.robots = Robots(PRODUCT)
         self.tallies: dict[str, _Tally] = {}
-        self.evidence: list[Capture] = []
-        self.written: set[str] = set()
+        self.reports: list[SourceReport] = []
+        self.batch = _Batch()
+        self.lengths = _Lengths(known_lengths(db))
         self.recovered: set[tuple[str, str]] = set()
+
+    def _wait(self, seconds: float) -> None:
+        """What a lane does between two requests. Raises KeyboardInterrupt when the run is stopped."""
+        if self.stop.wait(seconds):
+            raise KeyboardInterrupt
 
     def recover(self) -> None:
         """Take up what a killed process left: captures in the WARC files behind the last byte the database knows, and
@@ -177,40 +233,115 @@ class _Journey:
             apply_new_decisions(self.db, self.workspace.decisions_file)
         except ArchiveError as error:
             self._damage("decisions.jsonl", error)
+        last: dict[str, Capture] = {}
         for stored in batched(self.store.captures(after=known, damaged=lambda error: self._damage("warc", error))):
-            self.evidence += [one.capture for one in stored if one.capture.kind == "discovery"]
-            attempts = [
-                _Attempt(_item_of(one.capture), "captured", one.source, captures=(one.capture,))
-                for one in stored
-                if one.capture.kind == "document"
-            ]
+            found = [one for one in stored if not is_recorded(self.db, one.capture.record_id)]
             with write_tx(self.db):  # the database may have lost that they were offered, too
-                for attempt in attempts:
-                    restore(self.db, attempt.captures[0])
-            self._archive(attempts, {one.capture.warc_file: one.end for one in stored})
-            self.recovered.update((attempt.source.id, attempt.item.key) for attempt in attempts)
+                for one in found:
+                    if is_substitute(self.db, one.capture):
+                        record_capture(self.db, one.capture, "stored")
+                    elif one.capture.kind == "document":
+                        restore(self.db, one.capture)
+                        self.recovered.add((one.source.id, one.capture.key))
+                        last[one.source.id] = one.capture
+            batch = _Batch(
+                captured=[
+                    (one.capture, one.source)
+                    for one in found
+                    if one.capture.kind != "discovery" and not is_recorded(self.db, one.capture.record_id)
+                ],
+                evidence=[one.capture for one in found if one.capture.kind == "discovery"],
+            )
+            self._announce(self._archive(batch, {one.capture.warc_file: one.end for one in stored}))
+        with write_tx(self.db):  # the process may have died between a document and what comes with it
+            for capture in last.values():
+                restore(self.db, capture, check_at=utc_now())
+        # also behind what is no capture: of a torn one, whole records may be left
+        files = self.workspace.data.glob("warc/*/*/*.warc.gz")
+        sizes = {path.relative_to(self.workspace.data).as_posix(): path.stat().st_size for path in files}
+        self.lengths = _Lengths(sizes)
 
-    def visit(self, source: Source, limit: int | None) -> None:
-        """Discover what the source offers, then bring every pending item the whole way."""
+    def visit(self, sources: Sequence[Source], *, limit: int | None, since: date | None, patient: bool) -> None:
+        """Visit all sources side by side; bring every item that is due the whole way."""
+        with Lanes(
+            self.workspace,
+            sources,
+            client=self.client,
+            robots=self.robots,
+            store=self.store,
+            stop=self.stop,
+            since=since,
+        ) as lanes:
+            try:
+                for message in lanes.messages(SECONDS_A_BATCH):
+                    if message is not None:
+                        self._take(message, since, limit, patient)
+                    if self.batch.is_full():
+                        self._flush()
+            except KeyboardInterrupt:
+                self.stop.set()
+                self._flush()
+                raise
+            self._flush()
+
+    def _take(self, message: Message, since: date | None, limit: int | None, patient: bool) -> None:
+        """One thing that a lane tells."""
+        source = message.source
         tally = self._tally(source.id)
-        entry = self.workspace.plugins.fetchers.entry(source.fetcher or "")
-        context = self._context(entry, source)
-        self._discover(entry, source, context)
-        attempts: list[_Attempt] = []
-        for item in pending_items(self.db, source.id, limit):
-            attempts.append(self._capture(entry, item, source, context))
-            size = sum(len(capture.body) for attempt in attempts for capture in attempt.captures)
-            if len(attempts) >= ITEMS_A_BATCH or size >= BYTES_A_BATCH:
-                self._archive(attempts, self.store.sync())
-                attempts = []
-                self.progress(tally.report(finished=False))
-        self._archive(attempts, self.store.sync())
-        self.progress(tally.report(finished=True))
+        yielded = {capture.record_id for capture in message.captures} if isinstance(message, Attempted) else set()
+        tally.add("requests", len(message.requests))
+        tally.add("received", sum(request.received for request in message.requests))
+        self.batch.requests += message.requests
+        self.batch.evidence += [one.capture for one in message.stored if one.capture.record_id not in yielded]
+        if isinstance(message, Attempted):
+            self.batch.add(message)
+        self.lengths.add(message.stored)  # last: interrupted before this line, the next run takes them up
+        match message:
+            case Offered(items=items):
+                offer(self.db, items, utc_now())
+                tally.offered.update(item.key for item in items)
+            case Discovered():
+                self._discovered(message, since, limit, patient)
+            case Finished(notices=notices):
+                self._flush()
+                with write_tx(self.db):
+                    for notice in notices:
+                        self._event("validation", source.id, notice)
+                self._finish(source)
+
+    def _discovered(self, message: Discovered, since: date | None, limit: int | None, patient: bool) -> None:
+        source, tally = message.source, self._tally(message.source.id)
+        if message.failure is not None:
+            self._fail(message.failure)
+        elif message.refusal is not None:
+            tally.add("refused")
+            with write_tx(self.db):
+                self._event("validation", source.id, f"abgelehnt: {message.refusal}")
+        else:
+            with write_tx(self.db):
+                complete_discovery(self.db, source.id, utc_now(), bookmark=message.bookmark)
+        limits = [number for number in (limit, source.budget) if number is not None]
+        due = due_items(
+            self.db,
+            source.id,
+            utc_now(),
+            visited=tally.started_at,
+            since=since,
+            limit=min(limits, default=None),
+            checks=self.workspace.config.archive.recheck_budget,
+            patient=patient,
+        )
+        looked_at = {one.item.key for one in due}
+        tally.add("seen", len(tally.offered | looked_at))
+        # what is looked at again is counted when that is known to have come to nothing
+        left_alone = {key for key in tally.offered - looked_at if (source.id, key) not in self.recovered}
+        tally.add("unchanged", count_settled(self.db, source.id, left_alone))
+        message.answer.put(due)
 
     def give_up(self, source: Source, reason: str) -> None:
         """A source whose plugin could not be loaded fails alone."""
         self._fail(Failure(source_id=source.id, key="", stage="discover", reason=reason))
-        self.progress(self._tally(source.id).report(finished=True))
+        self._finish(source)
 
     def close(self) -> None:
         """Hang up, and make everything written durable."""
@@ -219,7 +350,9 @@ class _Journey:
 
     def report(self, started: datetime) -> RunReport:
         """What the whole run did. A quarantined third-party plugin makes it exit 3 as well."""
-        sources = tuple(tally.report(finished=True) for tally in self.tallies.values())
+        # of sources that were recovered, which is no visit
+        open_ones = [replace(tally.report(finished=True), started_at=None) for tally in self.tallies.values()]
+        sources = (*self.reports, *open_ones)
         failed = any(report.failed for report in sources) or bool(self.workspace.plugins.quarantined)
         return RunReport(
             run_id=self.run_id,
@@ -229,126 +362,82 @@ class _Journey:
             exit_code=3 if failed else 0,
         )
 
-    def _context(self, entry: Entry[Fetcher], source: Source) -> SourceContext:
-        return SourceContext(
-            source,
-            fetcher=entry.name,
-            client=self.client,
-            robots=self.robots,
-            store=self.store,
-            base=self.workspace.config.base,
-            max_bytes=self.workspace.config.archive.max_bytes,
-            previous=lambda target: self._previous(source.id, target),
-            stored=self._stored,
-        )
+    def _finish(self, source: Source) -> None:
+        report = self._tally(source.id).report(finished=True)
+        del self.tallies[source.id]
+        self.reports.append(report)
+        with write_tx(self.db):
+            record_visit(self.db, self.run_id, report)
+        self.progress(report)
 
-    def _previous(self, source_id: str, target: str) -> Previous | None:
-        row = latest_capture(self.db, source_id, target)
-        if row is None:
-            return None
-        return Previous(
-            record_id=row.record_id,
-            captured_at=datetime.fromisoformat(row.captured_at),
-            sha256=row.sha256,
-            warc_file=row.warc_file,
-            warc_offset=row.warc_offset,
-            kind="document" if row.kind == "document" else "discovery",
-            etag=row.etag,
-            last_modified=row.last_modified,
-        )
+    def _flush(self) -> None:
+        """Archive everything captured so far: durable in WARC first, then in the database in one transaction."""
+        batch = self.batch
+        self.store.sync()
+        archived = self._archive(batch, self.lengths.advance())
+        self.batch = _Batch()  # not before: what is interrupted here, the flush that ends the run archives
+        self._announce(archived)
+        for source_id in {attempt.source.id for attempt in batch.attempts}:
+            self.progress(self._tally(source_id).report(finished=False))
 
-    def _stored(self, stored: StoredCapture) -> None:
-        """Evidence of discovery has no item: it is noted with the next batch."""
-        if stored.capture.kind == "discovery":
-            self.evidence.append(stored.capture)
-        else:
-            self.written.add(stored.capture.record_id)
-
-    def _discover(self, entry: Entry[Fetcher], source: Source, context: SourceContext) -> None:
-        tally = self._tally(source.id)
-        offered: set[str] = set()
-        items: list[Item] = []
-        try:
-            for item in entry.obj.discover(source, context):
-                check_item(item, source)
-                offered.add(item.key)
-                items.append(item)
-                if len(items) >= ITEMS_AN_OFFER:
-                    offer(self.db, items, utc_now())
-                    items = []
-        except RefusedError as refused:
-            tally.add("refused")
-            with write_tx(self.db):
-                self._event("validation", source.id, f"abgelehnt: {refused.message}")
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a source fails alone
-            _raise_if_archive_fails(error)
-            self._fail(_failure(source.id, "", "discover", error, entry))
-        offer(self.db, items, utc_now())
-        self._archive([], self.store.sync())
-        tally.add("seen", len(offered))
-        known = {key for key in offered if (source.id, key) not in self.recovered}
-        tally.add("unchanged", count_settled(self.db, source.id, known))
-
-    def _capture(self, entry: Entry[Fetcher], item: Item, source: Source, context: SourceContext) -> _Attempt:
-        captures: list[Capture] = []
-        self.written.clear()
-        result: object = None
-        try:
-            for result in entry.obj.capture(item, source, context):
-                match result:
-                    case Capture(record_id=record_id) if record_id in self.written:
-                        captures.append(result)
-                    case Capture(kind=kind):
-                        raise PluginContractError(
-                            f"capture() gab eine Erfassung zurück, die nicht für ein Item gespeichert wurde ({kind})"
-                        )
-                    case Unmodified():
-                        self._tally(source.id).add("unchanged")
-                    case Gone(reason) if was_captured(self.db, source.id, item.key):
-                        return _Attempt(item, "gone", source, reason)
-                    case Gone(reason):
-                        raise FetchError(f"{reason}, bevor es erfasst werden konnte", url=item.key)
-                    case Refused(reason):
-                        return _Attempt(item, "refused", source, reason)
-                    case _:
-                        raise PluginContractError(f"capture() gab {type(result).__name__} zurück")
-            if result is None:
-                raise PluginContractError("capture() gab nichts zurück")
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - an item fails alone
-            _raise_if_archive_fails(error)
-            failure = _failure(source.id, item.key, "capture", error, entry)
-            self._fail(failure)
-            return _Attempt(item, "failed", source, failure.reason, tuple(captures))
-        return _Attempt(item, "captured", source, captures=tuple(captures))
-
-    def _archive(self, attempts: Sequence[_Attempt], lengths: Mapping[str, int]) -> None:
-        """Clean and classify what was captured, then commit all of it in one transaction."""
-        captured = [(capture, attempt.source) for attempt in attempts for capture in attempt.captures]
-        documents = [(capture, source) for capture, source in captured if capture.kind == "document"]
-        evidence, self.evidence = self.evidence, []
+    def _archive(self, batch: _Batch, lengths: Mapping[str, int]) -> list[Stored]:
+        """Clean and classify what was captured, then commit all of it in one transaction; what is new or changed."""
+        documents = [(capture, source) for capture, source in batch.captured if capture.kind == "document"]
+        documents.sort(key=lambda job: (job[0].warc_file, job[0].warc_offset))  # as a rebuild finds them
         outcomes = list(zip(documents, self.pool.process(documents), strict=True))
         archived: list[Stored] = []
+        changed: set[tuple[str, str]] = set()
         with write_tx(self.db):
             set_lengths(self.db, lengths)
-            for capture in evidence:
-                record_capture(self.db, capture, "stored")
-            for attempt in attempts:
+            record_requests(self.db, self.run_id, batch.requests)
+            for capture in batch.evidence:
+                if capture.kind == "document" and is_repeated(self.db, capture):
+                    repeat(self.db, capture)
+                elif capture.kind != "attachment":
+                    record_capture(self.db, capture, "stored")
+            for attempt in batch.attempts:
                 self._settle(attempt)
             for (capture, source), processed in outcomes:
                 stored = commit(self.db, capture, source, processed)
                 self._count(capture, processed, stored)
                 if stored is not None and stored.change != "unchanged":
                     archived.append(stored)
+                    changed.add((capture.source_id, capture.key))
+            for capture in (*batch.evidence, *(capture for capture, _ in batch.captured)):
+                if capture.kind == "attachment":
+                    attach(self.db, capture)
+            for attempt in batch.attempts:
+                self._plan_check(attempt, changed)
+        return archived
+
+    def _announce(self, archived: Sequence[Stored]) -> None:
         for stored in archived:
             if self.workspace.plugins.has_observers("release_archived"):
                 self.workspace.plugins.release_archived(load_release(self.db, stored.release_id), stored.change)
 
-    def _settle(self, attempt: _Attempt) -> None:
-        settle(self.db, attempt.source.id, attempt.item.key, attempt.state, reason=attempt.reason)
-        if attempt.state in {"gone", "refused"}:
-            self._tally(attempt.source.id).add(attempt.state)
-            subject = f"{attempt.source.id}/{attempt.item.key}"
-            self._event("validation", subject, f"{attempt.state}: {attempt.reason}")
+    def _settle(self, attempt: Attempted) -> None:
+        """Note how an attempt ended, in the frontier, the counts and the log of events."""
+        item, tally = attempt.due.item, self._tally(attempt.source.id)
+        before = ending(self.db, item)
+        note = settle_check if attempt.due.is_check else settle
+        note(self.db, item, attempt.state, utc_now(), reason=attempt.reason)
+        tally.add("rechecked", int(attempt.due.is_check))
+        still_gone = attempt.state == before.state == "gone"
+        if (attempt.unmodified or still_gone) and (attempt.source.id, item.key) not in self.recovered:
+            tally.add("unchanged")
+        if attempt.failure is not None:
+            self._fail(attempt.failure, within=True)
+        if attempt.state in {"gone", "refused"} and not still_gone:
+            tally.add(attempt.state)
+            if before.reason != attempt.reason:  # asked again, it is no news
+                self._event("validation", f"{attempt.source.id}/{item.key}", f"{attempt.state}: {attempt.reason}")
+
+    def _plan_check(self, attempt: Attempted, changed: set[tuple[str, str]]) -> None:
+        """Releases on the web are looked at again; what came as a file or mail tells of its changes itself."""
+        item = attempt.due.item
+        on_the_web = attempt.unmodified or any(capture.status is not None for capture in attempt.captures)
+        if attempt.state == "captured" and on_the_web:
+            plan_check(self.db, item, utc_now(), changed=(attempt.source.id, item.key) in changed)
 
     def _count(self, capture: Capture, processed: Processed, stored: Stored | None) -> None:
         tally = self._tally(capture.source_id)
@@ -362,7 +451,7 @@ class _Journey:
             self._fail(failure, within=True)
 
     def _tally(self, source_id: str) -> _Tally:
-        return self.tallies.setdefault(source_id, _Tally(source_id))
+        return self.tallies.setdefault(source_id, _Tally(source_id, utc_now()))
 
     def _fail(self, failure: Failure, *, within: bool = False) -> None:
         """Record a failure; `within` says that a transaction is already open."""
@@ -387,17 +476,20 @@ class _Journey:
 def commit(db: Database, capture: Capture, source: Source, processed: Processed) -> Stored | None:
     """Write one processed capture: its row and events, and the release if it was accepted. Call inside `write_tx`.
 
-    Everything is dated by the capture, so that a rebuild writes the same rows. Nothing is written, and None returned,
-    for the answer of a server that said once more what it had said before.
+    Everything is dated by the capture, so that a rebuild writes the same rows. Only the row is written, and None
+    returned, for the answer of a server that said once more what it had said before.
     """
     if is_repeated(db, capture):
+        repeat(db, capture)
         return None
-    record_capture(db, capture, processed.status, reason=processed.reason)
     at = capture.captured_at
-    record_event(db, "capture", at=at, agent=SOFTWARE, subject=capture.record_id)
+    if not is_recorded(db, capture.record_id):
+        record_event(db, "capture", at=at, agent=SOFTWARE, subject=capture.record_id)
+    record_capture(db, capture, processed.status, reason=processed.reason)
     if processed.status == "accepted":
         stored = store_release(db, capture, source, processed, software=SOFTWARE, now=at)
         record_capture(db, capture, "accepted", release_id=stored.release_id)
+        adopt_attachments(db, capture, stored.release_id)
         if stored.change != "unchanged":
             record_event(db, "ingestion", at=at, agent=SOFTWARE, subject=stored.release_id, detail=stored.change)
         return stored
@@ -405,26 +497,6 @@ def commit(db: Database, capture: Capture, source: Source, processed: Processed)
     outcome: Literal["warning", "failure"] = "failure" if processed.status == "failed" else "warning"
     record_event(db, kind, at=at, agent=SOFTWARE, subject=capture.record_id, outcome=outcome, detail=processed.reason)
     return None
-
-
-def _raise_if_archive_fails(error: BaseException) -> None:
-    """A full disk is no fault of an item, and the next one would fare no better; a damaged record is one item's."""
-    if isinstance(error, ArchiveError) and not isinstance(error, FixityError):
-        raise error
-
-
-def _item_of(capture: Capture) -> Item:
-    return Item(source_id=capture.source_id, key=capture.key, url=capture.url)
-
-
-def _failure(
-    source_id: str, key: str, stage: Literal["discover", "capture"], error: BaseException, entry: Entry[Fetcher]
-) -> Failure:
-    """What went wrong in words. An error nobody raised on purpose is the plugin's fault and names it."""
-    if isinstance(error, ArchivePipelineError) and not isinstance(error, PluginContractError):
-        return Failure(source_id=source_id, key=key, stage=stage, reason=error.message)
-    reason = f"Fetcher {entry.name}: {type(error).__name__}: {error}"
-    return Failure(source_id=source_id, key=key, stage=stage, reason=reason, plugin=entry.plugin)
 
 
 def batched(captures: Iterable[StoredCapture]) -> Iterator[list[StoredCapture]]:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from archive_pipeline.archive.captures import record_capture, set_lengths
+from archive_pipeline.archive.captures import attach, record_capture, set_lengths
 from archive_pipeline.archive.database import open_database, write_tx
 from archive_pipeline.archive.decisions import apply_decision, read_decisions
 from archive_pipeline.archive.events import record_event
-from archive_pipeline.archive.frontier import restore
+from archive_pipeline.archive.frontier import is_substitute, restore
 from archive_pipeline.archive.lock import writer_lock
-from archive_pipeline.archive.runs import adopt_journal, record_source
+from archive_pipeline.archive.runs import adopt_frontier, adopt_journal, record_source
 from archive_pipeline.errors import ArchiveError, FixityError
 from archive_pipeline.pipeline import batched, commit
 from archive_pipeline.warc import StoredCapture
@@ -102,6 +102,7 @@ def _adopt_journal(workspace: Workspace, db: Database) -> None:
     try:
         with workspace.reading() as old, write_tx(db):
             adopt_journal(db, old)
+            adopt_frontier(db, old)
     except (ArchiveError, sqlite3.DatabaseError):
         return  # the old database is gone or damaged: that is what a rebuild is for
 
@@ -131,8 +132,14 @@ def _take_up(db: Database, batch: Sequence[StoredCapture], pool: Workers) -> Non
             if stored.capture.kind == "discovery":
                 record_capture(db, stored.capture, "stored")
         for stored, processed in zip(documents, outcomes, strict=True):
+            if is_substitute(db, stored.capture):
+                record_capture(db, stored.capture, "stored")
+                continue
             restore(db, stored.capture)
             commit(db, stored.capture, stored.source, processed)
+        for stored in batch:
+            if stored.capture.kind == "attachment":
+                attach(db, stored.capture)
 
 
 def _remove(database: Path) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from archive_pipeline.errors import ArchivePipelineError, FetchError, RefusedError, TooLargeError
 from archive_pipeline.fetch.context import SourceContext
 from archive_pipeline.fetch.folder import FolderFetcher, FolderOptions
+from archive_pipeline.fetch.history import NoHistory
 from archive_pipeline.fetch.http import PRODUCT, HttpClient
 from archive_pipeline.fetch.options import HttpOptions
 from archive_pipeline.fetch.robots import Robots
 from archive_pipeline.model import Capture, CaptureResult, Gone, Item, Refused, Source
+from archive_pipeline.protocols import Connection
 from archive_pipeline.warc import WarcStore
 from archive_pipeline.workspace import HOMEPAGE, SOFTWARE, VERSION, utc_now
 
@@ -132,8 +135,9 @@ def capture_address(url: str, *, allow_private: bool = False) -> Capture:
             store=store,
             base=Path(folder),
             max_bytes=MAX_BYTES,
-            previous=lambda target: None,
+            history=NoHistory(),
             stored=lambda stored: None,
+            logged=lambda request: None,
         )
         try:
             result = context.get(url, item=Item(source_id="try", key=url, url=url))
@@ -148,16 +152,34 @@ def capture_address(url: str, *, allow_private: bool = False) -> Capture:
     raise FetchError(f"{url}: {reason}", url=url)
 
 
-class _Unstored:
+class _Unstored(NoHistory):
     """A FetchContext that keeps nothing and reaches no network."""
 
     base = Path("/")
     max_bytes = MAX_BYTES
 
-    def get(self, url: str, *, item: Item | None = None) -> CaptureResult:
+    def get(self, url: str, *, item: Item | None = None, parent: Capture | None = None) -> CaptureResult:
         raise RefusedError("hier wird nichts abgerufen", url=url)
 
-    def put(self, item: Item, body: bytes, *, media_type: str | None = None, parent: Capture | None = None) -> Capture:
+    def connect(self, host: str, port: int, *, goodbye: bytes = b"") -> Connection:
+        raise RefusedError("hier wird nichts abgerufen", url=host)
+
+    def secret(self, name: str) -> str:
+        raise RefusedError("hier wird nichts abgerufen")
+
+    def keep_bookmark(self, bookmark: str) -> None:
+        pass
+
+    def put(
+        self,
+        item: Item,
+        body: bytes,
+        *,
+        media_type: str | None = None,
+        parent: Capture | None = None,
+        captured_at: datetime | None = None,
+        head: bytes = b"",
+    ) -> Capture:
         if len(body) > self.max_bytes:
             raise TooLargeError(f"Die Datei ist größer als die erlaubten {self.max_bytes} Bytes", url=item.key)
         return Capture(
@@ -166,7 +188,7 @@ class _Unstored:
             target=item.url or f"urn:archive-pipeline:try:{item.key}",
             body=body,
             sha256=hashlib.sha256(body).hexdigest(),
-            captured_at=utc_now(),
+            captured_at=captured_at or utc_now(),
             record_id="",
             url=item.url,
             media_type=media_type,

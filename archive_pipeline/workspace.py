@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,14 +16,28 @@ from archive_pipeline.archive.database import open_database
 from archive_pipeline.archive.lock import writer_lock
 from archive_pipeline.archive.reading import last_seq
 from archive_pipeline.errors import ArchiveError, IndexingError, LockedError, NoArchiveError
+from archive_pipeline.fetch import HttpClient
+from archive_pipeline.fetch.pace import Pace
+from archive_pipeline.fetch.transport import Network, Resolver, system_resolver
 from archive_pipeline.indexing import catch_up
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
 from archive_pipeline.protocols import Index
-from archive_pipeline.sources import Config, QuarantinedPlugin, load_config
+from archive_pipeline.sources import ArchiveSettings, Config, QuarantinedPlugin, load_config
+from archive_pipeline.sources.secrets import secret_variable
 from archive_pipeline.warc import WarcStore
 from archive_pipeline.workers import Workers
 
-__all__ = ["CONFIG_NAME", "HOMEPAGE", "SOFTWARE", "VERSION", "Workspace", "open_workspace", "utc_now"]
+__all__ = [
+    "CONFIG_NAME",
+    "HOMEPAGE",
+    "SOFTWARE",
+    "VERSION",
+    "Connections",
+    "Workspace",
+    "http_client",
+    "open_workspace",
+    "utc_now",
+]
 
 CONFIG_NAME = "sources.toml"
 VERSION = version("archive-pipeline")
@@ -34,6 +49,43 @@ HOMEPAGE = "https://pypi.org/project/archive-pipeline/"
 def utc_now() -> datetime:
     """The time, in UTC: the one clock of the pipeline, handed down from here."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """The way to the network: `resolve` looks names up, `network` opens connections to the addresses found (None: the
+    system's). Tests put a network of their own here; every guard stays in force above it."""
+
+    resolve: Resolver = system_resolver
+    network: Network | None = None
+
+
+def http_client(
+    settings: ArchiveSettings,
+    connections: Connections | None = None,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> HttpClient:
+    """The one client that everything of an archive goes through, with the pace that its processes share.
+
+    User name and password of a proxy come as `user:password` from ARCHIVE_PIPELINE_SECRET_PROXY. Raises ConfigError.
+    """
+    reached = connections or Connections()
+    user, colon, password = os.environ.get(secret_variable("proxy"), "").partition(":")
+    return HttpClient(
+        version=VERSION,
+        contact=settings.contact or HOMEPAGE,
+        clock=utc_now,
+        interval=settings.request_interval,
+        user_agent=settings.user_agent,
+        pace=Pace(settings.path / "hosts", sleep=sleep),
+        proxy=settings.proxy,
+        proxy_credentials=(user, password) if colon else None,
+        ca_bundle=settings.ca_bundle,
+        sleep=sleep,
+        resolve=reached.resolve,
+        network=reached.network,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +135,12 @@ class Workspace:
         NoArchiveError when nothing was archived yet."""
         with _closing(self._open(create=False)) as db:
             db.execute("BEGIN")
+            yield db
+
+    @contextmanager
+    def looking(self) -> Iterator[Database]:
+        """The database for reading in one thread while another one writes: each look sees what was committed last."""
+        with _closing(self._open(create=False)) as db:
             yield db
 
     def workers(self, count: int) -> Workers:

@@ -154,6 +154,12 @@ class SearchService:
             ),
         )
 
+    def keys(self, query: str, *, today: date) -> tuple[str, ...]:
+        """The ids of all releases that a query finds, every word of it asked for. Raises IndexingError."""
+        node = parse_query(query, names=self._names, today=today, match="all").node
+        total = self._index.search(SearchRequest(node=node, limit=0)).total
+        return tuple(hit.key for hit in self._index.search(SearchRequest(node=node, limit=total)).hits)
+
     def _hits(
         self, parsed: ParsedQuery, scores: Sequence[tuple[str, float]], *, with_snippets: bool
     ) -> tuple[Hit, ...]:

@@ -66,7 +66,7 @@ def test_each_bad_file_becomes_a_recorded_failure(apl: Any, make_archive: Callab
     # what could be read is in the WARC files, byte for byte, whatever became of it
     assert states(folder)["binaer.txt"][0] == "failed"
     assert states(folder)["abgebrochen.html.gz"][0] == "failed"
-    told = apl("-C", folder, "status", "--failures").stdout
+    told = apl("-C", folder, "status", "--failures", code=3).stdout
     assert all(key in told for key in found)
 
 
@@ -98,13 +98,13 @@ def release_archived(release, change):
 
 
 def test_a_file_that_vanishes_in_mid_run(apl: Any, make_archive: Callable[..., Path]) -> None:
-    files = {f"a{number:02}.txt": GOOD.replace("Montag", f"{number}. März") for number in range(30)}
+    files = {f"a{number:02}.txt": GOOD.replace("Montag", f"{number}. März") for number in range(90)}
     folder = make_archive({**files, "z.txt": GOOD})
     (folder / "plugins").mkdir()
     code = VANISH.format(folder=str(folder / "eingang"))
     (folder / "plugins" / "vanish.py").write_text(code, encoding="utf-8")
     summary = apl.json("-C", folder, "run", "--json", code=3)
-    assert (summary["new"], summary["failed"]) == (30, 1)
+    assert (summary["new"], summary["failed"]) == (90, 1)
     assert "verschwunden" in failures(folder)["z.txt"]
 
 

@@ -26,6 +26,7 @@ GOOD = (
 
 HEAD = """
 import math, os, signal
+from asyncio import CancelledError
 from dataclasses import replace
 from pydantic import BaseModel
 from archive_pipeline import hookimpl
@@ -106,12 +107,14 @@ def with_plugin(make_archive: Callable[..., Path]) -> Callable[..., Path]:
 
 
 def failures(apl: Any, folder: Path) -> str:
-    return str(apl("-C", folder, "status", "--failures").stdout)
+    return str(apl("-C", folder, "status", "--failures", code=None).stdout)
 
 
 DISCOVER = {
     "an error": ('raise RuntimeError("kaputt")', "RuntimeError: kaputt"),
     "an exit": ("raise SystemExit(0)", "SystemExit"),
+    "an interrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    "a cancellation": ("raise CancelledError", "CancelledError"),
     "no item": ("yield 5", "discover() gab int zurück"),
     "an item of another source": ('yield Item(source_id="eingang", key="x")', "'eingang'"),
     "an item without a key": ("yield Item(source_id=source.id, key=None)", "key"),
@@ -134,6 +137,7 @@ def test_discovering(apl: Any, with_plugin: Callable[..., Path], name: str) -> N
 CAPTURE = {
     "an error": ('raise RuntimeError("kaputt")', "RuntimeError: kaputt"),
     "an exit": ("raise SystemExit(0)", "SystemExit"),
+    "an interrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
     "nothing": ("return []", "capture() gab nichts zurück"),
     "None": ("return None", "TypeError"),
     "an item": ("return [item]", "capture() gab Item zurück"),

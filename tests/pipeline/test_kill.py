@@ -93,7 +93,8 @@ def kill_during_run(folder: Path, moment: float) -> bool:
 
 
 def check_warc(folder: Path) -> list[tuple[str, str]]:
-    """Every record of every file is whole; the documents captured, by source and key."""
+    """Every record of every file is whole; the documents captured, by source and key. A killed run may ask for the
+    last document of a source once more, and be told that nothing has changed."""
     data = folder / "archive"
     for path in (data / "warc").rglob("*.warc.gz"):
         with path.open("rb") as stream:
@@ -103,7 +104,7 @@ def check_warc(folder: Path) -> list[tuple[str, str]]:
     return sorted(
         (stored.capture.source_id, stored.capture.key)
         for stored in store.captures()
-        if stored.capture.kind == "document"
+        if stored.capture.kind == "document" and stored.revisit is None
     )
 
 

@@ -1,0 +1,128 @@
+"""One release at several places: spellings of an address, a site that moved, a page in two sections."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlite_utils import Database
+
+from archive_pipeline.pipeline import Connections, run
+from archive_pipeline.workspace import open_workspace
+from tests.farm.site_farm import Farm, Host, rss, serving
+
+Fetch = Callable[..., Any]
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[Farm]:
+    with serving(Farm(), tmp_path) as started:
+        yield started
+
+
+def config(url: str) -> str:
+    return (
+        '[archive]\ncontact = "archiv@example.org"\nrequest_interval = 0\n'
+        f'[[source]]\nid = "amt"\nfetcher = "feed"\nurl = "{url}"\nlegal_basis = "60d"\n'
+    )
+
+
+@pytest.fixture
+def fetch(tmp_path: Path, farm: Farm) -> Fetch:
+    def run_once(url: str = "http://amt.example/feed.xml") -> Any:
+        (tmp_path / "sources.toml").write_text(config(url), encoding="utf-8")
+        workspace = open_workspace(tmp_path)
+        connections = Connections(resolve=farm.resolve, network=farm)
+        return run(workspace, workspace.config.sources, connections=connections)
+
+    return run_once
+
+
+def places(folder: Path) -> dict[str, list[str]]:
+    """The addresses of each release, in the order they were found."""
+    db = Database(str(folder / "archive" / "archive.db"))
+    found: dict[str, list[str]] = {}
+    for row in db.query("SELECT release_id, url FROM location ORDER BY rowid"):
+        found.setdefault(row["release_id"], []).append(row["url"])
+    db.close()
+    return found
+
+
+def feed(host: Host, *links: str) -> None:
+    host.page("/feed.xml", rss(host, list(links)), "application/rss+xml")
+
+
+SPELLINGS = (
+    ("/presse/gr%C3%B6%C3%9Fe.html", "/presse/gr%F6%DFe.html"),  # UTF-8 and Latin-1
+    ("/presse/m%C3%BCnster.html", "/presse/mu%CC%88nster.html"),  # NFC and NFD
+    ("/presse/meldung", "/presse/meldung/"),
+)
+
+
+@pytest.mark.parametrize(("one", "other"), SPELLINGS)
+def test_two_spellings_with_the_same_content_are_one_release(
+    farm: Farm, fetch: Fetch, tmp_path: Path, one: str, other: str
+) -> None:
+    host = farm.host("amt.example")
+    host.release(1, one)
+    host.pages[other] = host.pages[one]
+    feed(host, one, other)
+    report = fetch()
+    assert (report.total("new"), report.total("unchanged")) == (1, 1)
+    assert list(places(tmp_path).values()) == [[f"http://amt.example{one}", f"http://amt.example{other}"]]
+
+
+@pytest.mark.parametrize(("one", "other"), SPELLINGS)
+def test_two_spellings_with_other_content_are_two_releases(
+    farm: Farm, fetch: Fetch, tmp_path: Path, one: str, other: str
+) -> None:
+    host = farm.host("amt.example")
+    host.release(1, one)
+    host.release(2, other)
+    feed(host, one, other)
+    assert fetch().total("new") == 2
+    assert len(places(tmp_path)) == 2
+
+
+def test_a_spelling_is_asked_for_as_it_is_written(farm: Farm, fetch: Fetch) -> None:
+    host = farm.host("amt.example")
+    host.release(1, "/presse/gr%F6%DFe.html")
+    feed(host, "/presse/gr%F6%DFe.html")
+    assert fetch().total("new") == 1
+    assert farm.times("amt.example", "/presse/gr%F6%DFe.html") == 1
+
+
+def test_a_site_that_moved_brings_its_releases_along(farm: Farm, fetch: Fetch, tmp_path: Path) -> None:
+    host = farm.host("amt.example")
+    pages = [host.release(number) for number in range(3)]
+    feed(host, *pages)
+    fetch()
+    new = farm.host("neu.example")
+    for page in pages:
+        new.pages[page] = host.pages[page]
+    new.days = host.days
+    new.release(7)
+    feed(new, *pages, "/presse/meldung-7.html")
+    report = fetch("http://neu.example/feed.xml")
+    assert (report.total("new"), report.total("changed")) == (1, 0)
+    assert sorted(len(urls) for urls in places(tmp_path).values()) == [1, 2, 2, 2]
+
+
+def test_a_release_that_changes_at_its_second_place_is_a_new_version_of_it(
+    farm: Farm, fetch: Fetch, tmp_path: Path
+) -> None:
+    host = farm.host("amt.example")
+    host.release(1, "/a")
+    host.pages["/b"], host.days["/b"] = host.pages["/a"], host.days["/a"]
+    feed(host, "/a", "/b")
+    fetch()
+    host.release(1, "/b", addition="Nachtrag: Der Termin hat sich geändert.")
+    db = Database(str(tmp_path / "archive" / "archive.db"))
+    db.execute("UPDATE item SET next_check_at = '2026-01-01'")
+    db.conn.commit()
+    db.close()
+    report = fetch()
+    assert (report.total("new"), report.total("changed")) == (0, 1)
+    assert len(places(tmp_path)) == 1
+    again = fetch()
+    assert (again.total("new"), again.total("changed")) == (0, 0)
