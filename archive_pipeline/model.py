@@ -437,6 +437,8 @@ class Release:
 class SourceReport:
     """What one run did with one source; counts of items, `seconds` of wall time since `started_at` (UTC).
 
+    `seen` are items offered or looked at again; the other counts say how each of them ended.
+
     `rechecked` counts known releases that were looked at again, `requests` and `received` what went over the network
     (bytes of bodies as received).
     """

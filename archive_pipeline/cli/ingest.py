@@ -4,7 +4,8 @@ import json
 import os
 import re
 import unicodedata
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 
 import click
@@ -13,10 +14,11 @@ from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.runs import import_root, record_source
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.progress import reporter
-from archive_pipeline.errors import ConfigError
+from archive_pipeline.errors import ConfigError, LockedError
 from archive_pipeline.model import RunReport, Source
 from archive_pipeline.pipeline import run as run_pipeline
-from archive_pipeline.workspace import Workspace, open_workspace
+from archive_pipeline.scheduling import due_sources
+from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 
 SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What `--source` may be called: a slash would let files of two sources pass for one."""
@@ -24,13 +26,34 @@ SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 COUNTS = ("new", "changed", "unchanged", "quarantined", "refused", "failed")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a run is asked to do; see `pipeline.run`."""
+
+    command: str
+    limit: int | None = None
+    since: date | None = None
+    patient: bool = False
+    workers: int = 1
+
+
 @click.command()
 @click.argument("source_ids", nargs=-1, metavar="[QUELLE]…")
+@click.option("--due", is_flag=True, help="nur Quellen, die nach ihrem Zeitplan dran sind (für Timer)")
 @click.option("--limit", type=click.IntRange(min=1), help="höchstens so viele Dokumente je Quelle")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="nur Mitteilungen von diesem Tag an (JJJJ-MM-TT)")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, help="Prozesse für Reinigung und Verschlagwortung")
 @click.option("--json", "as_json", is_flag=True, help="Ereignisse als JSON-Zeilen, zuletzt die Zusammenfassung")
 @click.pass_context
-def run(ctx: click.Context, source_ids: tuple[str, ...], limit: int | None, workers: int, as_json: bool) -> None:
+def run(
+    ctx: click.Context,
+    source_ids: tuple[str, ...],
+    due: bool,
+    limit: int | None,
+    since: datetime | None,
+    workers: int,
+    as_json: bool,
+) -> None:
     """Holt Neues aus allen eingeschalteten Quellen, oder aus den genannten.
 
     Abgebrochene Läufe setzt der nächste fort; nichts wird doppelt archiviert. Exitcode 3: etwas schlug fehl.
@@ -40,12 +63,21 @@ def run(ctx: click.Context, source_ids: tuple[str, ...], limit: int | None, work
     sources = [workspace.config.source(source_id) for source_id in source_ids]
     if not source_ids:
         sources = [source for source in workspace.config.sources if source.enabled]
+    job = Job(
+        command="run --due" if due else "run",
+        limit=limit,
+        since=since.date() if since else None,
+        patient=due,
+        workers=workers,
+    )
+    if due:
+        ctx.exit(_ingest_due(settings, workspace, sources, job, as_json))
     if not sources and not workspace.config.broken:
         raise ConfigError(
             "Keine Quelle ist eingeschaltet",
             hint=f"in {workspace.config.file} bei einer Quelle enabled = true setzen oder eine anlegen",
         )
-    ctx.exit(_ingest(settings, workspace, sources, "run", limit, workers, as_json))
+    ctx.exit(_ingest(settings, workspace, sources, job, as_json))
 
 
 @click.command("import")
@@ -58,13 +90,13 @@ def run(ctx: click.Context, source_ids: tuple[str, ...], limit: int | None, work
 @click.option("--json", "as_json", is_flag=True, help="Ereignisse als JSON-Zeilen, zuletzt die Zusammenfassung")
 @click.pass_context
 def import_(ctx: click.Context, path: Path, source_id: str | None, no_gate: bool, workers: int, as_json: bool) -> None:
-    """Nimmt jede Datei unter PFAD auf: txt, md, html, pdf, docx, eml, auch .gz davon."""
+    """Nimmt jede Datei unter PFAD auf: txt, md, html, pdf, docx, odt, eml, mbox, warc, wacz, auch .gz davon."""
     settings: Settings = ctx.obj
     workspace = open_workspace(settings.folder)
     source = _import_source(workspace, path, source_id)
     if no_gate:
         source = replace(source, gate=False)
-    ctx.exit(_ingest(settings, workspace, [source], "import", None, workers, as_json))
+    ctx.exit(_ingest(settings, workspace, [source], Job(command="import", workers=workers), as_json))
 
 
 def _import_source(workspace: Workspace, path: Path, source_id: str | None) -> Source:
@@ -108,17 +140,39 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", folded.encode("ascii", "ignore").decode()).strip("-") or "ordner"
 
 
-def _ingest(
-    settings: Settings,
-    workspace: Workspace,
-    sources: list[Source],
-    command: str,
-    limit: int | None,
-    workers: int,
-    as_json: bool,
-) -> int:
+def _ingest_due(settings: Settings, workspace: Workspace, sources: list[Source], job: Job, as_json: bool) -> int:
+    """Ingest from those of these sources that are due; nothing due is nothing wrong."""
+    now = utc_now()
+    due = {source.id for source in due_sources(workspace, now)}
+    sources = [source for source in sources if source.id in due]
+    if sources:
+        try:
+            return _ingest(settings, workspace, sources, job, as_json)
+        except LockedError as error:
+            hint = f"nichts zu tun, der nächste Termin holt es nach; sonst: {error.hint}"
+            raise LockedError(f"{error.message}; fällig und nicht besucht: {len(sources)}", hint=hint) from error
+    if as_json:
+        nothing = RunReport(run_id="", started_at=now, finished_at=now, sources=(), exit_code=0)
+        click.echo(json.dumps(summary(nothing), ensure_ascii=False))
+    elif not any(source.enabled and source.schedule for source in workspace.config.sources):
+        click.echo('Keine eingeschaltete Quelle hat einen Zeitplan: in sources.toml schedule = "6h" setzen', err=True)
+    elif not settings.quiet:
+        click.echo("Nichts fällig: archive-pipeline schedule next zeigt die nächsten Termine", err=True)
+    return 0
+
+
+def _ingest(settings: Settings, workspace: Workspace, sources: list[Source], job: Job, as_json: bool) -> int:
     with reporter(settings, as_json=as_json) as progress:
-        report = run_pipeline(workspace, sources, command=command, limit=limit, workers=workers, progress=progress)
+        report = run_pipeline(
+            workspace,
+            sources,
+            command=job.command,
+            limit=job.limit,
+            since=job.since,
+            patient=job.patient,
+            workers=job.workers,
+            progress=progress,
+        )
     if as_json:
         click.echo(json.dumps(summary(report), ensure_ascii=False))
     else:
@@ -126,12 +180,12 @@ def _ingest(
     return report.exit_code
 
 
-def summary(report: RunReport) -> dict[str, str | int | list[str]]:
+def summary(report: RunReport) -> dict[str, str | int | list[str] | None]:
     """The last line of `run --json` and `import --json`."""
     return {
         "schema": "apl/run-summary/1",
         "type": "run_summary",
-        "run": report.run_id,
+        "run": report.run_id or None,
         **{name: report.total(name) for name in COUNTS},
         "skipped": report.total("skipped"),
         "gone": report.total("gone"),

@@ -26,7 +26,7 @@ def reporter(settings: Settings, *, as_json: bool) -> Iterator[Report]:
     if as_json:
         yield _json_line
     elif settings.quiet:
-        yield _nothing
+        yield _failed_line
     elif settings.interactive:
         with Progress(
             TextColumn("{task.description}"),
@@ -41,8 +41,9 @@ def reporter(settings: Settings, *, as_json: bool) -> Iterator[Report]:
         yield _plain_line
 
 
-def _nothing(report: SourceReport) -> None:
-    pass
+def _failed_line(report: SourceReport) -> None:
+    if report.failed:
+        _plain_line(report)
 
 
 def _json_line(report: SourceReport) -> None:
@@ -93,7 +94,11 @@ def _lines(report: SourceReport) -> Iterator[str]:
     mark = "✖" if report.failed else "✔"
     yield f"{mark} {report.source_id}  {' · '.join(parts)}  {german_number(report.seconds)} s"
     for failure in report.failures[:SHOWN_FAILURES]:
-        yield f"    {failure.key}: {shorten(failure.reason, 160)}"
+        yield (
+            f"    {failure.key}: {shorten(failure.reason, 160)}"
+            if failure.key
+            else f"    {shorten(failure.reason, 160)}"
+        )
     if len(report.failures) > SHOWN_FAILURES:
         rest = len(report.failures) - SHOWN_FAILURES
         yield f"    und {rest} weitere: archive-pipeline status --failures"

@@ -62,6 +62,10 @@ def _show_release(release: Release) -> None:
     for credit in article.credits:
         _line("Foto" if credit.kind == "photo" else "Bildtext", credit.text)
     _line("Quellenzeile", article.source_line)
+    for attachment in release.attachments:
+        _line("Anlage", f"{attachment.name} ({attachment.media_type or 'Typ unbekannt'})")
+    for location in release.locations[1:]:
+        _line("Auch unter", f"{location.url or location.key} ({location.source_id})")
     _line("Kennung", f"d/{release.id}@{release.version_id}.{release.derivation}")
 
 

@@ -1,63 +1,173 @@
-"""`status` and `doctor`: how the archive is, and what to do about it."""
+"""`status`: how the archive and each of its sources do, and what to do about it."""
 
 import json
-import os
 import shutil
-import sqlite3
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from importlib.metadata import distributions
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 import click
 
-from archive_pipeline.archive.captures import known_lengths
-from archive_pipeline.archive.decisions import read_decisions
+from archive_pipeline.archive.health import HealthState
+from archive_pipeline.archive.lock import LockOwner, lock_owner
 from archive_pipeline.archive.reading import last_seq
-from archive_pipeline.archive.runs import SourceStatus, failures, last_run, source_status
+from archive_pipeline.archive.runs import RunRow, SourceStatus, failures, last_run, source_status
 from archive_pipeline.cli.main import Settings
-from archive_pipeline.cli.wording import german_number, shorten
-from archive_pipeline.errors import ArchiveError, ArchivePipelineError, IndexingError, NoArchiveError
-from archive_pipeline.workspace import Workspace, open_workspace
+from archive_pipeline.cli.wording import counted, german_moment, german_number
+from archive_pipeline.errors import IndexingError
+from archive_pipeline.scheduling import SourceHealth, source_healths
+from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 
-LOW_SPACE = 1_000_000_000
-"""Free bytes below which `doctor` warns: one WARC file."""
+__all__ = ["index_lag", "status"]
+
+STATES: dict[HealthState, tuple[str, str]] = {
+    "ok": ("✔", "in Ordnung"),
+    "never_run": ("·", "nie besucht"),
+    "quiet": ("!", "still"),
+    "refused": ("!", "abgelehnt"),
+    "failing": ("✖", "fehlerhaft"),
+    "empty_selector": ("✖", "Selektor leer"),
+    "needs_javascript": ("✖", "JavaScript"),
+}
+"""Mark and word of each state, from the best to the worst: what needs a person stands last, above the summary."""
+
+OVERDUE = ("✖", "überfällig")
+INDENT = " " * 4
 
 
 @click.command()
 @click.option("--failures", "show_failures", is_flag=True, help="alle Fehler des letzten Laufs")
 @click.option("--json", "as_json", is_flag=True, help="alles als JSON")
-@click.pass_obj
-def status(settings: Settings, show_failures: bool, as_json: bool) -> None:
-    """Zeigt Umfang, letzten Lauf und den Zustand jeder Quelle."""
+@click.pass_context
+def status(ctx: click.Context, show_failures: bool, as_json: bool) -> None:
+    """Zeigt Umfang, letzten Lauf und den Zustand jeder Quelle mit Grund und Abhilfe.
+
+    Exitcode 3: eine Quelle ist fehlerhaft oder überfällig und nicht zurückgestellt (sources snooze). Stille und
+    abgelehnte Quellen werden genannt und ändern ihn nicht.
+    """
+    settings: Settings = ctx.obj
     workspace = open_workspace(settings.folder)
+    writer = lock_owner(workspace.data)
     with workspace.reading() as db:
-        sources = source_status(db)
+        known = {source.source_id: source for source in source_status(db)}
+        healths = list(source_healths(workspace.config, db, utc_now(), writer))
         run = last_run(db)
         problems = failures(db, run.id) if run else []
         newest = last_seq(db)
-    lag = _index_lag(workspace, newest)
+    code = 3 if any(health.alarms for health in healths) else 0
+    lag = index_lag(workspace, newest)
     size = _size(workspace.data)
     if as_json:
-        _status_json(sources, lag, size)
-        return
-    releases = sum(source.releases for source in sources)
-    click.echo(f"Archiv         {workspace.data} · {releases} Mitteilungen · {german_number(size / 1_000_000)} MB")
-    if run is not None:
-        end = f"beendet {run.finished_at[:16]} (Exitcode {run.exit_code})" if run.finished_at else "nicht beendet"
-        click.echo(f"Letzter Lauf   {run.id} · begonnen {run.started_at[:16]} UTC · {end}")
+        _status_json(workspace, known, healths, lag, size, code)
+        ctx.exit(code)
+    releases = sum(source.releases for source in known.values())
+    click.echo(
+        f"Archiv         {workspace.data} · {_counted_releases(releases)} · {german_number(size / 1_000_000)} MB"
+    )
+    _run_line(run, writer)
     index = "aktuell" if lag == 0 else "fehlt oder ist beschädigt" if lag is None else f"{lag} Änderungen zurück"
     click.echo(f"Index          {workspace.config.archive.engine} · {index}")
-    for source in sources:
-        _source_line(source)
+    planned = [health.planned for health in healths if health.planned is not None]
+    if planned:
+        nearest = min(planned, key=lambda visit: visit.next_at)
+        when = "jetzt fällig" if nearest.is_due else german_moment(nearest.next_at)
+        click.echo(
+            f"Zeitplan       {counted(len(planned), 'Quelle', 'Quellen')} · als nächste {nearest.source.id}: {when}"
+        )
+    click.echo()
+    _say_sources(workspace, known, healths)
     if show_failures:
         for failure in problems:
             click.echo(f"✖ {failure.source_id} {failure.key} [{failure.stage}] {failure.reason}")
     elif problems:
         click.echo(f"{len(problems)} Fehler im letzten Lauf: archive-pipeline status --failures")
+    ctx.exit(code)
+
+
+def _run_line(run: RunRow | None, writer: LockOwner | None) -> None:
+    if writer is not None:
+        click.echo(f"Am Werk        {writer}")
+    if run is None:
+        return
+    began = german_moment(datetime.fromisoformat(run.started_at))
+    if run.finished_at:
+        end = "fertig" if run.exit_code == 0 else f"Exitcode {run.exit_code}"
+    else:
+        end = "läuft" if writer is not None and writer.command == run.command else "abgebrochen, der nächste setzt fort"
+    click.echo(f"Letzter Lauf   {began} · {end} · {run.id}")
+
+
+def _say_sources(workspace: Workspace, known: dict[str, SourceStatus], healths: Sequence[SourceHealth]) -> None:
+    awake = sorted((health for health in healths if not health.snoozed), key=_severity)
+    for health in awake:
+        _say_source(health, known.get(health.source.id))
+    snoozed = [health for health in healths if health.snoozed]
+    for health in snoozed:
+        snooze = health.source.snooze
+        note = f": {snooze.note}" if snooze is not None and snooze.note else ""
+        until = f" bis {snooze.until:%d.%m.%Y}" if snooze is not None else ""
+        click.echo(f"z {'zurückgestellt':<13}  {health.source.id}{until}{note}")
+        if health.health.cause:
+            click.echo(_wrapped(f"{STATES[health.health.state][1]}, {health.health.cause}"))
+    off = [source.id for source in workspace.config.sources if not source.enabled]
+    if off:
+        click.echo(_wrapped(f"Ausgeschaltet: {', '.join(off)}", indent=""))
+    configured = {health.source.id for health in healths} | set(off)
+    archived = [source for source in known.values() if source.source_id not in configured]
+    for source in archived:
+        click.echo(f"· {'nur im Archiv':<13}  {source.source_id:<28}  {_holdings(source)}")
+    counts = Counter(OVERDUE[1] if health.is_overdue else STATES[health.health.state][1] for health in awake)
+    if snoozed:
+        counts["zurückgestellt"] = len(snoozed)
+    parts = ", ".join(f"{count} {word}" for word, count in counts.items())
+    total = counted(len(healths), "Quelle", "Quellen")
+    click.echo(f"{total}: {parts}" if healths else "Keine Quelle ist eingeschaltet")
+
+
+def _severity(health: SourceHealth) -> int:
+    return len(STATES) if health.is_overdue else list(STATES).index(health.health.state)
+
+
+def _say_source(health: SourceHealth, source: SourceStatus | None) -> None:
+    """One line, and below it why it is so and what to do, unless it is well."""
+    mark, word = OVERDUE if health.is_overdue else STATES[health.health.state]
+    click.echo(f"{mark} {word:<13}  {health.source.id:<28}  {_holdings(source)}".rstrip())
+    if health.health.cause:
+        click.echo(_wrapped(health.health.cause))
+    if health.health.remedy:
+        click.echo(f"{INDENT}→ {health.health.remedy}")
+
+
+def _holdings(source: SourceStatus | None) -> str:
+    if source is None:
+        return ""
+    parts = [_counted_releases(source.releases)]
+    for count, word in (
+        (source.pending, "offen"),
+        (source.failed, "fehlgeschlagen"),
+        (source.quarantined, "in Quarantäne"),
+    ):
+        if count:
+            parts.append(f"{count} {word}")
+    return " · ".join(parts)
+
+
+def _counted_releases(count: int) -> str:
+    return counted(count, "Mitteilung", "Mitteilungen")
+
+
+def _wrapped(text: str, indent: str = INDENT) -> str:
+    """Broken into lines on a terminal; one line for everything else that reads."""
+    if not sys.stdout.isatty():
+        return f"{indent}{text}"
+    width = max(40, shutil.get_terminal_size().columns)
+    return textwrap.fill(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _size(folder: Path) -> int:
@@ -69,174 +179,54 @@ def _size(folder: Path) -> int:
     return size
 
 
-def _source_line(source: SourceStatus) -> None:
-    parts = [f"{source.releases} Mitteilungen"]
-    for count, word in (
-        (source.pending, "offen"),
-        (source.failed, "fehlgeschlagen"),
-        (source.quarantined, "in Quarantäne"),
-    ):
-        if count:
-            parts.append(f"{count} {word}")
-    click.echo(f"{source.source_id:<28} {' · '.join(parts)} · zuletzt {(source.last_run_at or 'nie')[:16]}")
-    if source.last_failure:
-        click.echo(f"    {shorten(source.last_failure, 160)}")
-
-
-def _status_json(sources: list[SourceStatus], lag: int | None, size: int) -> None:
+def _status_json(
+    workspace: Workspace,
+    known: dict[str, SourceStatus],
+    healths: Sequence[SourceHealth],
+    lag: int | None,
+    size: int,
+    code: int,
+) -> None:
+    by_id = {health.source.id: health for health in healths}
+    ids = dict.fromkeys([*(source.id for source in workspace.config.sources), *by_id, *known])
     line = {
         "schema": "apl/status/1",
-        "releases": sum(source.releases for source in sources),
+        "releases": sum(source.releases for source in known.values()),
         "bytes": size,
         "index_lag": lag,
-        "sources": [
-            {
-                "id": source.source_id,
-                "releases": source.releases,
-                "pending": source.pending,
-                "failed": source.failed,
-                "quarantined": source.quarantined,
-                "last_run_at": source.last_run_at,
-                "last_failure": source.last_failure,
-            }
-            for source in sources
-        ],
+        "exit_code": code,
+        "sources": [_source_json(source_id, known.get(source_id), by_id.get(source_id)) for source_id in ids],
     }
     click.echo(json.dumps(line, ensure_ascii=False))
 
 
-def _index_lag(workspace: Workspace, newest: int) -> int | None:
+def _source_json(
+    source_id: str, source: SourceStatus | None, health: SourceHealth | None
+) -> dict[str, str | int | bool | None]:
+    """One source; `health` is null where it is disabled, or known to the archive alone."""
+    planned = health.planned if health else None
+    return {
+        "id": source_id,
+        "releases": source.releases if source else 0,
+        "pending": source.pending if source else 0,
+        "failed": source.failed if source else 0,
+        "quarantined": source.quarantined if source else 0,
+        "last_run_at": source.last_run_at if source else None,
+        "last_failure": source.last_failure if source else None,
+        "health": health.health.state if health else None,
+        "since": health.health.since.isoformat() if health and health.health.since else None,
+        "cause": health.health.cause if health else "",
+        "remedy": health.health.remedy if health else "",
+        "snoozed": health.snoozed if health else False,
+        "overdue": health.is_overdue if health else False,
+        "next_run_at": planned.next_at.isoformat() if planned else None,
+    }
+
+
+def index_lag(workspace: Workspace, newest: int) -> int | None:
+    """How many changes the index is behind the change number `newest`; None when it is missing or damaged."""
     try:
         with workspace.index() as index:
             return newest - index.seq()
     except IndexingError:
         return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing `doctor` looked at; `code` is the exit code it asks for."""
-
-    name: str
-    state: Literal["ok", "warning", "problem"]
-    text: str
-    code: int = 0
-
-
-MARKS = {"ok": "✔", "warning": "!", "problem": "✖"}
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="eine JSON-Zeile je Prüfung")
-@click.pass_context
-def doctor(ctx: click.Context, as_json: bool) -> None:
-    """Prüft Python, SQLite, Plattenplatz, Rechte, Plugins, Datenbank, WARC-Dateien und Index."""
-    settings: Settings = ctx.obj
-    code = 0
-    for check in _checks(settings):
-        code = code or check.code
-        if as_json:
-            line = {"name": check.name, "state": check.state, "text": check.text, "code": check.code}
-            click.echo(json.dumps(line, ensure_ascii=False))
-        else:
-            click.echo(f"{MARKS[check.state]} {check.name:<14} {check.text}")
-    ctx.exit(code)
-
-
-def _checks(settings: Settings) -> Iterator[Check]:
-    yield Check(name="Python", state="ok", text=sys.version.split()[0])
-    yield Check(name="SQLite", state="ok", text=sqlite3.sqlite_version)
-    yield _check_whoosh()
-    try:
-        workspace = open_workspace(settings.folder)
-    except ArchivePipelineError as error:
-        yield Check(name="Archiv", state="problem", text=f"{error.message} – {error.hint}", code=error.exit_code)
-        return
-    yield Check(name="sources.toml", state="ok", text=f"{len(workspace.config.sources)} Quellen")
-    yield from _check_plugins(workspace)
-    yield from _check_folder(workspace)
-    try:
-        with workspace.reading() as db:
-            verdict = next(db.query("PRAGMA quick_check"))["quick_check"]
-            known = known_lengths(db)
-            newest = last_seq(db)
-    except NoArchiveError:
-        yield Check(name="Datenbank", state="warning", text="noch nichts archiviert: archive-pipeline run")
-        return
-    except ArchivePipelineError as error:
-        yield Check(name="Datenbank", state="problem", text=f"{error.message} – {error.hint}", code=error.exit_code)
-        return
-    if verdict == "ok":
-        yield Check(name="Datenbank", state="ok", text="unversehrt")
-    else:
-        yield Check(name="Datenbank", state="problem", text=f"{verdict} – archive-pipeline rebuild", code=20)
-    yield from _check_warc(workspace, known)
-    yield _check_index(workspace, newest)
-
-
-def _check_whoosh() -> Check:
-    owners = sorted(
-        {
-            item.metadata["Name"]
-            for item in distributions()
-            if any(file.parts[:1] == ("whoosh",) for file in item.files or [])
-        }
-    )
-    if len(owners) == 1:
-        return Check(name="Whoosh", state="ok", text=owners[0])
-    text = f"mehrere Pakete liefern whoosh: {', '.join(owners)} – alle entfernen, dann: pip install whoosh==2.7.4"
-    return Check(name="Whoosh", state="problem", text=text, code=1)
-
-
-def _check_plugins(workspace: Workspace) -> Iterator[Check]:
-    broken = workspace.plugins.quarantined
-    if not broken:
-        yield Check(name="Plugins", state="ok", text=f"{len(workspace.plugins.records)} geladen")
-    for record in broken:
-        yield Check(name="Plugins", state="problem", text=f"{record.name}: {record.error}", code=3)
-
-
-def _check_folder(workspace: Workspace) -> Iterator[Check]:
-    folder = workspace.data
-    while not folder.exists():
-        folder = folder.parent
-    if not os.access(folder, os.W_OK):
-        yield Check(name="Rechte", state="problem", text=f"{folder} ist nicht beschreibbar", code=1)
-    free = shutil.disk_usage(folder).free
-    text = f"{german_number(free / 1_000_000_000)} GB frei"
-    yield Check(name="Platz", state="warning" if free < LOW_SPACE else "ok", text=text)
-    yield _check_decisions(workspace)
-
-
-def _check_decisions(workspace: Workspace) -> Check:
-    try:
-        count = sum(1 for _ in read_decisions(workspace.decisions_file))
-    except ArchiveError as error:
-        return Check(name="Entscheidungen", state="problem", text=f"{error.message} – {error.hint}", code=20)
-    return Check(name="Entscheidungen", state="ok", text=str(count))
-
-
-def _check_warc(workspace: Workspace, known: dict[str, int]) -> Iterator[Check]:
-    files = {path.relative_to(workspace.data).as_posix(): path for path in (workspace.data / "warc").glob("*/*/*.gz")}
-    for name, length in known.items():
-        size = files[name].stat().st_size if name in files else 0
-        if size < length:
-            text = f"{name} hat {size} von {length} Bytes – aus einer Sicherung zurückholen"
-            yield Check(name="WARC", state="problem", text=text, code=20)
-    behind = sum(path.stat().st_size > known.get(name, 0) for name, path in files.items())
-    if behind:
-        text = f"{behind} Dateien reichen über die Datenbank hinaus: der nächste Lauf nimmt das auf"
-        yield Check(name="WARC", state="warning", text=text)
-    else:
-        yield Check(name="WARC", state="ok", text=f"{len(files)} Dateien")
-
-
-def _check_index(workspace: Workspace, newest: int) -> Check:
-    lag = _index_lag(workspace, newest)
-    engine = workspace.config.archive.engine
-    if lag is None:
-        return Check(name="Index", state="problem", text=f"{engine} fehlt oder ist beschädigt – rebuild", code=13)
-    if lag:
-        text = f"{engine} ist {lag} Änderungen zurück; die nächste Suche holt sie nach"
-        return Check(name="Index", state="warning", text=text)
-    return Check(name="Index", state="ok", text=f"{engine}, aktuell")

@@ -1,10 +1,20 @@
 """Words of the command line that several commands use."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from archive_pipeline.model import Axis, Role
+from archive_pipeline.sources.schedule import BERLIN
 
-__all__ = ["AXES", "ROLES", "WORDS_WITH_A_DASH", "german_date", "german_number", "shorten"]
+__all__ = [
+    "AXES",
+    "ROLES",
+    "WORDS_WITH_A_DASH",
+    "german_date",
+    "german_moment",
+    "german_number",
+    "german_span",
+    "shorten",
+]
 
 AXES = {Axis.DISTRICT: "Kreis", Axis.PARTY: "Partei", Axis.ORGANISATION: "Organisation", Axis.TOPIC: "Thema"}
 ROLES = {
@@ -20,14 +30,37 @@ WORDS_WITH_A_DASH = {"ignore_unknown_options": True, "help_option_names": ["--he
 word with an h as a call for help."""
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """A number and what is counted, in the right number: "1 Quelle", "2 Quellen"."""
+    return f"{count} {one if count == 1 else many}"
+
+
 def german_date(day: date | None) -> str:
     """A day as Germans write it; releases that state none are "ohne Datum"."""
     return f"{day:%d.%m.%Y}" if day else "ohne Datum"
 
 
+def german_moment(moment: datetime | None) -> str:
+    """A time as Germans write it, in German local time; a dash for none."""
+    return f"{moment.astimezone(BERLIN):%d.%m.%Y %H:%M}" if moment else "–"
+
+
 def german_number(value: float) -> str:
     """A number with one decimal, after a comma."""
     return f"{value:.1f}".replace(".", ",")
+
+
+def german_span(span: timedelta) -> str:
+    """How long something takes or lasts: seconds, minutes, hours or days, whichever is the largest that is whole
+    enough."""
+    for unit, one, many in (
+        (timedelta(days=1), "Tag", "Tage"),
+        (timedelta(hours=1), "Stunde", "Stunden"),
+        (timedelta(minutes=1), "Minute", "Minuten"),
+    ):
+        if span >= 2 * unit or span == unit:
+            return counted(round(span / unit), one, many)
+    return f"{german_number(span.total_seconds())} s"
 
 
 def shorten(text: str, width: int) -> str:

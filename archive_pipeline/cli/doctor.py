@@ -1,0 +1,154 @@
+"""`doctor`: whether everything that the archive needs is there and whole."""
+
+import json
+import os
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from typing import Literal
+
+import click
+
+from archive_pipeline.archive.captures import known_lengths
+from archive_pipeline.archive.decisions import read_decisions
+from archive_pipeline.archive.reading import last_seq
+from archive_pipeline.cli.main import Settings
+from archive_pipeline.cli.status import index_lag
+from archive_pipeline.cli.wording import german_number
+from archive_pipeline.errors import ArchiveError, ArchivePipelineError, NoArchiveError
+from archive_pipeline.workspace import Workspace, open_workspace
+
+LOW_SPACE = 1_000_000_000
+"""Free bytes below which `doctor` warns: one WARC file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing `doctor` looked at; `code` is the exit code it asks for."""
+
+    name: str
+    state: Literal["ok", "warning", "problem"]
+    text: str
+    code: int = 0
+
+
+MARKS = {"ok": "✔", "warning": "!", "problem": "✖"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="eine JSON-Zeile je Prüfung")
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Prüft Python, SQLite, Plattenplatz, Rechte, Plugins, Datenbank, WARC-Dateien und Index."""
+    settings: Settings = ctx.obj
+    code = 0
+    for check in _checks(settings):
+        code = code or check.code
+        if as_json:
+            line = {"name": check.name, "state": check.state, "text": check.text, "code": check.code}
+            click.echo(json.dumps(line, ensure_ascii=False))
+        else:
+            click.echo(f"{MARKS[check.state]} {check.name:<14} {check.text}")
+    ctx.exit(code)
+
+
+def _checks(settings: Settings) -> Iterator[Check]:
+    yield Check(name="Python", state="ok", text=sys.version.split()[0])
+    yield Check(name="SQLite", state="ok", text=sqlite3.sqlite_version)
+    yield _check_whoosh()
+    try:
+        workspace = open_workspace(settings.folder)
+    except ArchivePipelineError as error:
+        yield Check(name="Archiv", state="problem", text=f"{error.message} – {error.hint}", code=error.exit_code)
+        return
+    yield Check(name="sources.toml", state="ok", text=f"{len(workspace.config.sources)} Quellen")
+    yield from _check_plugins(workspace)
+    yield from _check_folder(workspace)
+    try:
+        with workspace.reading() as db:
+            verdict = next(db.query("PRAGMA quick_check"))["quick_check"]
+            known = known_lengths(db)
+            newest = last_seq(db)
+    except NoArchiveError:
+        yield Check(name="Datenbank", state="warning", text="noch nichts archiviert: archive-pipeline run")
+        return
+    except ArchivePipelineError as error:
+        yield Check(name="Datenbank", state="problem", text=f"{error.message} – {error.hint}", code=error.exit_code)
+        return
+    if verdict == "ok":
+        yield Check(name="Datenbank", state="ok", text="unversehrt")
+    else:
+        yield Check(name="Datenbank", state="problem", text=f"{verdict} – archive-pipeline rebuild", code=20)
+    yield from _check_warc(workspace, known)
+    yield _check_index(workspace, newest)
+
+
+def _check_whoosh() -> Check:
+    owners = sorted(
+        {
+            item.metadata["Name"]
+            for item in distributions()
+            if any(file.parts[:1] == ("whoosh",) for file in item.files or [])
+        }
+    )
+    if len(owners) == 1:
+        return Check(name="Whoosh", state="ok", text=owners[0])
+    text = f"mehrere Pakete liefern whoosh: {', '.join(owners)} – alle entfernen, dann: pip install whoosh==2.7.4"
+    return Check(name="Whoosh", state="problem", text=text, code=1)
+
+
+def _check_plugins(workspace: Workspace) -> Iterator[Check]:
+    broken = workspace.plugins.quarantined
+    if not broken:
+        yield Check(name="Plugins", state="ok", text=f"{len(workspace.plugins.records)} geladen")
+    for record in broken:
+        yield Check(name="Plugins", state="problem", text=f"{record.name}: {record.error}", code=3)
+
+
+def _check_folder(workspace: Workspace) -> Iterator[Check]:
+    folder = workspace.data
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(folder, os.W_OK):
+        yield Check(name="Rechte", state="problem", text=f"{folder} ist nicht beschreibbar", code=1)
+    free = shutil.disk_usage(folder).free
+    text = f"{german_number(free / 1_000_000_000)} GB frei"
+    yield Check(name="Platz", state="warning" if free < LOW_SPACE else "ok", text=text)
+    yield _check_decisions(workspace)
+
+
+def _check_decisions(workspace: Workspace) -> Check:
+    try:
+        count = sum(1 for _ in read_decisions(workspace.decisions_file))
+    except ArchiveError as error:
+        return Check(name="Entscheidungen", state="problem", text=f"{error.message} – {error.hint}", code=20)
+    return Check(name="Entscheidungen", state="ok", text=str(count))
+
+
+def _check_warc(workspace: Workspace, known: dict[str, int]) -> Iterator[Check]:
+    files = {path.relative_to(workspace.data).as_posix(): path for path in (workspace.data / "warc").glob("*/*/*.gz")}
+    for name, length in known.items():
+        size = files[name].stat().st_size if name in files else 0
+        if size < length:
+            text = f"{name} hat {size} von {length} Bytes – aus einer Sicherung zurückholen"
+            yield Check(name="WARC", state="problem", text=text, code=20)
+    behind = sum(path.stat().st_size > known.get(name, 0) for name, path in files.items())
+    if behind:
+        text = f"{behind} Dateien reichen über die Datenbank hinaus: der nächste Lauf nimmt das auf"
+        yield Check(name="WARC", state="warning", text=text)
+    else:
+        yield Check(name="WARC", state="ok", text=f"{len(files)} Dateien")
+
+
+def _check_index(workspace: Workspace, newest: int) -> Check:
+    lag = index_lag(workspace, newest)
+    engine = workspace.config.archive.engine
+    if lag is None:
+        return Check(name="Index", state="problem", text=f"{engine} fehlt oder ist beschädigt – rebuild", code=13)
+    if lag:
+        text = f"{engine} ist {lag} Änderungen zurück; die nächste Suche holt sie nach"
+        return Check(name="Index", state="warning", text=text)
+    return Check(name="Index", state="ok", text=f"{engine}, aktuell")
