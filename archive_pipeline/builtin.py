@@ -13,8 +13,11 @@ from archive_pipeline.export.jsonl import JsonLines
 from archive_pipeline.export.table import CommaSeparated
 from archive_pipeline.fetch.feed import FeedFetcher
 from archive_pipeline.fetch.folder import FolderFetcher
+from archive_pipeline.fetch.imap import ImapFetcher
 from archive_pipeline.fetch.listing import ListingFetcher
+from archive_pipeline.fetch.mail import MailFetcher
 from archive_pipeline.fetch.sitemap import SitemapFetcher
+from archive_pipeline.fetch.web_archive import WebArchiveFetcher
 from archive_pipeline.hookspecs import hookimpl
 from archive_pipeline.index.whoosh_engine import WhooshEngine
 from archive_pipeline.model import Vocabulary
@@ -33,6 +36,9 @@ def register_fetchers(registry: Registry[Fetcher]) -> None:
     registry.add("feed", FeedFetcher())
     registry.add("sitemap", SitemapFetcher())
     registry.add("listing", ListingFetcher())
+    registry.add("mail", MailFetcher())
+    registry.add("imap", ImapFetcher())
+    registry.add("warc", WebArchiveFetcher())
 
 
 @hookimpl

@@ -144,7 +144,8 @@ def check_object(hook: str, entry: Entry[Any]) -> None:
             raise PluginContractError(f"{who} ist kein Vocabulary, sondern {type(obj).__name__}")
         return
     protocol = _PROTOCOLS[hook]
-    for attribute in protocol.__annotations__:
+    properties = [name for name, member in vars(protocol).items() if isinstance(member, property)]
+    for attribute in (*protocol.__annotations__, *properties):
         _check_attribute(who, attribute, getattr(obj, attribute, None))
     for name, method in vars(protocol).items():
         if inspect.isfunction(method) and not name.startswith("_"):

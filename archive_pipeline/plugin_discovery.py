@@ -1,7 +1,8 @@
 """Where plugins are found and how their code is loaded: entry points, the drop-in folder, the built-ins.
 
 Nothing is imported before `Candidate.load` is called. Drop-in modules get a private, unique name that follows from
-their path, so that every process finds the same classes under the same name.
+their path, so that every process finds the same classes under the same name. A folder with a rules.toml alone is a
+plugin too, in the drop-in folder and installed.
 """
 
 import hashlib
@@ -19,11 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal, TypeVar
 
-from archive_pipeline.clean.profile import SiteProfile
 from archive_pipeline.errors import ArchivePipelineError, PluginError, PluginLoadError
-from archive_pipeline.hookspecs import API_VERSION, hookimpl
-from archive_pipeline.protocols import Cleaner
-from archive_pipeline.registry import Registry
+from archive_pipeline.rules import RULES_NAME
 
 __all__ = [
     "BUILTIN",
@@ -45,24 +43,22 @@ BUILTIN = "builtin"
 """The name of the plugin that holds the core's own parts."""
 
 ENTRY_POINTS = "archive_pipeline"
-RULES = "rules.toml"
 _BESIDES = {"__pycache__", "conftest.py", "fixtures", "tests"}
 MAX_SAID = 500
 """How many characters of an error's message are kept."""
 
-SITE_PROFILE_ORDER = 100
-"""The cleaners' slot for site profiles."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A plugin that was found but not loaded. `path` is its file, where that is known without importing it."""
+    """A plugin that was found but not loaded. `path` is its file, where that is known without importing it; `rules`
+    its rules.toml, if it has one. `load` gives its module or instance, and is None when rules are all there is."""
 
     name: str
     origin: Origin
     path: Path | None
     version: str | None
-    load: Callable[[], object]
+    load: Callable[[], object] | None
+    rules: Path | None = None
 
 
 def attempt(action: Callable[[], T]) -> T:
@@ -109,12 +105,15 @@ def built_in(module: str) -> Candidate:
 def from_entry_points() -> Iterator[Candidate]:
     """Installed plugins: the entry-point group `archive_pipeline`, by name."""
     for point in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+        file, folder = _module_place(point.module)
+        rules = _rules_in(folder)
         yield Candidate(
             name=point.name,
             origin="entry-point",
-            path=_module_file(point.module),
+            path=file or rules,
             version=point.dist.version if point.dist else None,
-            load=point.load,
+            load=None if file is None and rules is not None else point.load,
+            rules=rules,
         )
 
 
@@ -151,11 +150,11 @@ def _unreadable(path: Path, error: OSError) -> Candidate:
 def from_path(path: Path) -> Candidate:
     """The plugin in one file or folder. Raises PluginLoadError when there is none."""
     resolved = path.resolve()
-    candidate = _drop_in(resolved.parent if resolved.name in ("__init__.py", RULES) else resolved)
+    candidate = _drop_in(resolved.parent if resolved.name in ("__init__.py", RULES_NAME) else resolved)
     if candidate is None:
         raise PluginLoadError(
             f"{path} ist kein Plugin",
-            hint=f"ein Plugin ist eine .py-Datei oder ein Ordner mit __init__.py oder {RULES}",
+            hint=f"ein Plugin ist eine .py-Datei oder ein Ordner mit __init__.py oder {RULES_NAME}",
         )
     return candidate
 
@@ -164,7 +163,7 @@ def digest(path: Path) -> str:
     """A hash over a plugin's files (names and contents) but for its tests and documentation, which an installed copy
     may lack; the same wherever the plugin lies."""
     folder = path.parent
-    package = path.name in ("__init__.py", RULES)
+    package = path.name in ("__init__.py", RULES_NAME)
     files = [path] if not package else sorted(file for file in folder.rglob("*") if file.is_file())
     total = hashlib.sha256()
     for file in files:
@@ -182,32 +181,20 @@ def _content_hash(file: Path) -> str:
 
 
 def _drop_in(path: Path) -> Candidate | None:
-    load: Callable[[], object]
+    rules = _rules_in(path)
     if path.suffix == ".py" and path.is_file():
-        name, file, load = path.stem, path, partial(_import_file, path)
+        name, file = path.stem, path
     elif (path / "__init__.py").is_file():
         name, file = path.name, path / "__init__.py"
-        load = partial(_import_file, file)
-    elif (path / RULES).is_file():
-        name, file, load = path.name, path / RULES, partial(_ProfilePlugin, path)
+    elif rules is not None:
+        return Candidate(name=path.name, origin="folder", path=rules, version=None, load=None, rules=rules)
     else:
         return None
-    return Candidate(name=name, origin="folder", path=file, version=None, load=load)
+    return Candidate(name=name, origin="folder", path=file, version=None, load=partial(_import_file, file), rules=rules)
 
 
-class _ProfilePlugin:
-    """A plugin without Python: its rules.toml is a site profile."""
-
-    archive_pipeline_api = API_VERSION
-
-    def __init__(self, folder: Path) -> None:
-        self._name = folder.name
-        self._profile: Cleaner = SiteProfile.load(folder / RULES)
-
-    @hookimpl
-    def register_cleaners(self, registry: Registry[Cleaner]) -> None:
-        """Add the profile in the slot of site profiles."""
-        registry.add(f"profile:{self._name}", self._profile, order=SITE_PROFILE_ORDER)
+def _rules_in(folder: Path | None) -> Path | None:
+    return folder / RULES_NAME if folder is not None and (folder / RULES_NAME).is_file() else None
 
 
 def _import_file(file: Path) -> ModuleType:
@@ -236,13 +223,18 @@ def _forget(name: str) -> None:
         del sys.modules[loaded]
 
 
-def _module_file(module: str) -> Path | None:
-    """The file of a module. Finding a submodule imports its packages, which may fail like any plugin."""
+def _module_place(module: str) -> tuple[Path | None, Path | None]:
+    """A module's file, and its folder if it is a package; one without code has no file. Finding a submodule imports
+    its packages, which may fail like any plugin."""
     try:
         spec = attempt(partial(importlib.util.find_spec, module))
     except PluginError:
-        return None
-    return Path(spec.origin).resolve() if spec and spec.origin and spec.has_location else None
+        return None, None
+    if spec is None:
+        return None, None
+    file = Path(spec.origin).resolve() if spec.origin and spec.has_location else None
+    folders = (Path(place) for place in spec.submodule_search_locations or ())
+    return file, next((folder.resolve() for folder in folders if folder.is_dir()), None)
 
 
 def _version(distribution: str) -> str | None:

@@ -19,8 +19,10 @@ from typing import Any, Literal
 import pluggy
 
 from archive_pipeline import hookspecs
+from archive_pipeline.clean.profile import SiteProfile, SiteRules, conflict
 from archive_pipeline.errors import (
     ConfigError,
+    PluginConflictError,
     PluginContractError,
     PluginError,
     PluginLoadError,
@@ -41,8 +43,10 @@ from archive_pipeline.plugin_discovery import (
 )
 from archive_pipeline.protocols import Classifier, Cleaner, Exporter, Fetcher, IndexEngine
 from archive_pipeline.registry import Registry
+from archive_pipeline.rules import Rules, preset_fetchers, read_rules
+from archive_pipeline.sources.problems import did_you_mean
 
-__all__ = ["BLOCK", "TRACE", "PluginManager", "PluginRecord", "check_plugin", "load_plugins"]
+__all__ = ["BLOCK", "TRACE", "PluginManager", "PluginRecord", "load_one", "load_plugins"]
 
 BLOCK = "ARCHIVE_PIPELINE_BLOCK"
 """The environment variable with the names of plugins that are not to be loaded, separated by commas or spaces."""
@@ -53,10 +57,18 @@ TRACE = "ARCHIVE_PIPELINE_TRACE_HOOKS"
 BUILTIN_MODULE = "archive_pipeline.builtin"
 
 _REGISTRATION = (
-    ("register_fetchers", "register_cleaners", "register_vocabularies", "register_index_engines", "register_exporters"),
-    ("register_classifiers",),
+    "register_fetchers",
+    "register_cleaners",
+    "register_vocabularies",
+    "register_index_engines",
+    "register_exporters",
 )
-"""Hooks that collect, in two rounds over all plugins: classifiers need everybody's vocabularies."""
+"""Hooks that collect, in this order, from all plugins; `register_classifiers` follows, as classifiers need everybody's
+vocabularies."""
+
+SITE_PROFILE = "site-profile"
+"""The one cleaner that reads pages by the rules of all plugins, and its slot."""
+SITE_PROFILE_ORDER = 100
 
 _OBSERVED = ("prepare_connection", "run_started", "release_archived", "document_failed", "run_finished")
 """Hooks that tell; nobody looks at what they return."""
@@ -66,7 +78,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginRecord:
-    """One plugin that was found. `error` says why it is quarantined; `path` is the file its code came from."""
+    """One plugin that was found. `error` says why it is quarantined; `path` is the file its code came from.
+
+    `kind` is "rules" where a rules.toml is all there is; `hosts` are the sites it knows, `presets` the fetchers it
+    sets up.
+    """
 
     name: str
     version: str | None
@@ -76,6 +92,9 @@ class PluginRecord:
     error: str | None = None
     hooks: tuple[str, ...] = ()
     path: Path | None = None
+    kind: Literal["python", "rules"] = "python"
+    hosts: tuple[str, ...] = ()
+    presets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,16 +247,21 @@ def load_plugins(folder: Path | None, environ: Mapping[str, str], *, builtin: st
     return loader.finish()
 
 
-def check_plugin(path: Path, *, builtin: str = BUILTIN_MODULE) -> PluginRecord:
-    """Load the plugin at `path` beside the built-ins alone. Raises PluginContractError saying what is wrong."""
+def load_one(path: Path, *, builtin: str = BUILTIN_MODULE) -> tuple[PluginRecord, PluginManager]:
+    """Load the plugin at `path` beside the built-ins and what else is installed. Raises PluginContractError saying what
+    is wrong with it, PluginLoadError when there is none."""
     candidate = from_path(path)
     loader = _Loader({})
     loader.load(built_in(builtin))
+    for other in from_entry_points():
+        if other.name != candidate.name and (other.path is None or other.path != candidate.path):
+            loader.load(other)
     loader.load(candidate)
-    record = loader.finish().records[-1]
+    manager = loader.finish()
+    record = next(record for record in manager.records if record.name == candidate.name)
     if record.status != "ok":
         raise PluginContractError(f'Plugin "{record.name}": {record.error}', hint="Vertrag: docs/plugins.md")
-    return record
+    return record, manager
 
 
 class _Loader:
@@ -249,6 +273,7 @@ class _Loader:
             raise ConfigError(f"{BLOCK} sperrt {BUILTIN}: ohne die eingebauten Teile geht nichts")
         self._records: dict[str, PluginRecord] = {}
         self._doubles: list[PluginRecord] = []
+        self._rules: dict[str, Rules] = {}
         self._hooks = pluggy.PluginManager("archive_pipeline")
         self._hooks.add_hookspecs(hookspecs)
         if environ.get(TRACE, "0") not in ("", "0"):
@@ -271,7 +296,7 @@ class _Loader:
         else:
             self._records[record.name] = record
             try:
-                self._records[record.name] = self._register(record, attempt(candidate.load))
+                self._records[record.name] = self._read(record, candidate)
             except PluginError as error:
                 self._quarantine(record.name, error)
 
@@ -283,8 +308,22 @@ class _Loader:
             self._hooks,
             registries,
             records=(*self._records.values(), *self._doubles),
-            warnings=[f'{BLOCK}: kein Plugin heißt "{name}"' for name in unknown],
+            warnings=[
+                *(f'{BLOCK}: kein Plugin heißt "{name}"' for name in unknown),
+                *self._strange_fetchers(registries.fetchers),
+            ],
         )
+
+    def _read(self, record: PluginRecord, candidate: Candidate) -> PluginRecord:
+        """Read what a plugin is made of: rules, code or both."""
+        rules = attempt(partial(read_rules, candidate.rules, record.name)) if candidate.rules else None
+        plugin = attempt(candidate.load) if candidate.load else None
+        if rules is None:
+            return self._register(record, plugin)
+        self._rules[record.name] = rules
+        has_hooks = plugin is not None and bool(attempt(partial(hook_names, self._hooks, plugin)))
+        read = self._register(record, plugin) if has_hooks else replace(record, kind="rules", api_version=API_VERSION)
+        return replace(read, hosts=rules.hosts, presets=tuple(preset.name for preset in rules.presets))
 
     def _register(self, record: PluginRecord, plugin: object) -> PluginRecord:
         api_version = API_VERSION if record.origin == "built-in" else attempt(partial(check_identity, plugin))
@@ -305,15 +344,59 @@ class _Loader:
         """Ask every plugin in turn; after a failure from the start again without the one that failed, so that
         nothing of it is left anywhere."""
         registries = _Registries()
-        for hooks in _REGISTRATION:
+        sites: list[SiteRules] = []
+        rounds: tuple[Callable[[str], None], ...] = (
+            lambda name: self._collect_hooks(_REGISTRATION, name, registries),
+            lambda name: self._collect_rules(name, registries, sites),
+            lambda name: self._collect_hooks(("register_classifiers",), name, registries),
+        )
+        for collect in rounds:
             for name in [record.name for record in self._records.values() if record.status == "ok"]:
                 try:
-                    for hook in hooks:
-                        self._collect_one(hook, name, registries)
+                    collect(name)
                 except PluginError as error:
                     self._quarantine(name, error)
                     return self._collect()
+        if sites and SITE_PROFILE in registries.cleaners:
+            thief = registries.cleaners.entry(SITE_PROFILE).plugin
+            self._quarantine(thief, PluginConflictError(f'cleaner "{SITE_PROFILE}" heißt der Kern seinen eigenen'))
+            return self._collect()
+        if sites:
+            registries.cleaners.plugin = BUILTIN
+            registries.cleaners.add(SITE_PROFILE, SiteProfile(sites), order=SITE_PROFILE_ORDER)
         return registries
+
+    def _collect_hooks(self, hooks: tuple[str, ...], name: str, registries: _Registries) -> None:
+        for hook in hooks:
+            self._collect_one(hook, name, registries)
+
+    def _collect_rules(self, name: str, registries: _Registries, sites: list[SiteRules]) -> None:
+        """What a rules.toml says: presets become fetchers, rules for pages wait for those of all other plugins."""
+        rules = self._rules.get(name)
+        if rules is None:
+            return
+        scratch: Registry[Fetcher] = Registry("fetcher", name)
+        for fetcher in attempt(partial(preset_fetchers, rules, registries.fetchers)):
+            scratch.add(fetcher.preset.name, fetcher)
+        registries.fetchers.merge(scratch)
+        if claimed := conflict(rules.sites, sites):
+            other, what = claimed
+            raise PluginConflictError(
+                f'{what} beanspruchen zwei Plugins in rules.toml: "{other.plugin}" und "{name}"',
+                hint=f"eines der beiden mit {BLOCK}=NAME sperren",
+            )
+        sites.extend(rules.sites)
+
+    def _strange_fetchers(self, fetchers: Registry[Fetcher]) -> list[str]:
+        """A word for every rule that is for a fetcher nobody has: it reads no page."""
+        return [
+            f'Plugin "{name}": rules.toml nennt unter fetchers "{fetcher}", den es nicht gibt'
+            + did_you_mean(fetcher, [entry.name for entry in fetchers])
+            for name, rules in self._rules.items()
+            if self._records[name].status == "ok"
+            for fetcher in sorted({fetcher for site in rules.sites for fetcher in site.fetchers})
+            if fetcher not in fetchers
+        ]
 
     def _collect_one(self, hook: str, plugin: str, registries: _Registries) -> None:
         if plugin not in _implementers(self._hooks, hook):

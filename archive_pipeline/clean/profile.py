@@ -1,115 +1,147 @@
-"""Slot 100: rules for one site or one content system, read from a plugin's rules.toml.
+"""Slot 100: how the pages of one site, or of one content system, are to be read. What plugins say in rules.toml.
 
-    [[site]]
-    hosts = ["www.kreis-beispiel.de", "*.kreis-beispiel.de"]
-    valid_from = 2019-01-01            # by date of capture; both ends optional
-    title = "h1.headline"
-    date = { selector = "span.datum", format = "%d.%m.%Y" }
-    body = ["div.meldung p", "div.meldung li"]
-    remove = ["div.meldung .teilen"]
-    contact = "div.pressekontakt"
-
-Selectors are CSS, or XPath recognised by a leading "/" or "./". A list is tried in order; for `body`, `remove`,
-`caption` and `contact` it is a union.
+A rule is chosen by the host of the page, by the fetcher of the source, and by the day of capture, so that old captures
+are still read as the site looked then. Where several fit, the more specific one is tried first.
 """
 
-import fnmatch
-import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from pathlib import Path
+from itertools import product
 from typing import cast
 from urllib.parse import urlsplit
 
-from lxml.etree import XPath, XPathSyntaxError
+from lxml.etree import XPath
 from lxml.html import HtmlElement
-from parsel import css2xpath
 
 from archive_pipeline.clean.figures import split_credit
 from archive_pipeline.clean.markup import element_text
 from archive_pipeline.clean.page import block_text
 from archive_pipeline.clean.text import normalise_body
-from archive_pipeline.errors import ConfigError
 from archive_pipeline.language.days import parse_day, parse_iso
 from archive_pipeline.model import Article, Capture, Credit, Source
 from archive_pipeline.protocols import Page
 
-__all__ = ["SiteProfile", "SiteRules"]
+__all__ = ["MINIMUM", "SiteProfile", "SiteRules", "conflict"]
 
 MINIMUM = 300
-"""Characters a body must have to be accepted; below, the general extractor takes over."""
+"""Characters a body must have to be accepted; below, the next rule or the general extractor takes over."""
 
-_FIELDS = ("title", "subtitle", "date", "author", "body", "remove", "contact", "caption")
-_KEYS = frozenset({*_FIELDS, "hosts", "valid_from", "valid_until"})
+ANY = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteRules:
-    """The rules of one table: host patterns, days of capture they hold for, and compiled selectors by field."""
+    """One rule: what it is for, and compiled selectors by field.
 
+    `hosts` are host names in lower case; `*.example.de` fits every host below example.de, `*` any. `fetchers` are
+    names of fetchers: then only pages of sources with one of them are meant. `valid_from` and `valid_until` are the
+    first and the last day of capture. `plugin` names the plugin that brought the rule.
+    """
+
+    plugin: str
     hosts: tuple[str, ...]
     selectors: tuple[tuple[str, tuple[XPath, ...]], ...]
+    fetchers: tuple[str, ...] = ()
     date_format: str | None = None
     valid_from: date | None = None
     valid_until: date | None = None
 
-    def match(self, host: str, captured: date) -> bool:
-        """Whether these rules are for a page of `host` captured on that day."""
-        if self.valid_from and captured < self.valid_from:
-            return False
-        if self.valid_until and captured > self.valid_until:
-            return False
-        return any(fnmatch.fnmatchcase(host, pattern) for pattern in self.hosts)
+    def rank(self, host: str, fetcher: str | None, captured: date) -> tuple[int, bool] | None:
+        """How specific the rule is for a page of `host` captured on that day by `fetcher`, None when it is not meant.
+
+        A host counts more than a pattern, a longer pattern more than a shorter one, and then a rule that names the
+        fetcher more than one that doesn't.
+        """
+        if not self._is_valid(captured) or (self.fetchers and fetcher not in self.fetchers):
+            return None
+        weights = [weight for pattern in self.hosts if (weight := _weight(pattern, host)) is not None]
+        return (max(weights), bool(self.fetchers)) if weights else None
+
+    def overlaps(self, other: "SiteRules") -> bool:
+        """Whether some page would be meant by both, and neither is the more specific."""
+        days = all(
+            first.valid_until is None or second.valid_from is None or second.valid_from <= first.valid_until
+            for first, second in ((self, other), (other, self))
+        )
+        same_fetchers = set(self.fetchers) & set(other.fetchers) or not (self.fetchers or other.fetchers)
+        return days and bool(same_fetchers) and bool(set(self.hosts) & set(other.hosts))
 
     def find(self, field: str, tree: HtmlElement) -> list[HtmlElement]:
         """The elements a field's selectors name: those of the first selector that finds any."""
         for selector in dict(self.selectors).get(field, ()):
-            if found := cast("list[HtmlElement]", selector(tree)):
+            if found := _elements(selector, tree):
                 return found
         return []
 
     def all(self, field: str, tree: HtmlElement) -> list[HtmlElement]:
         """The elements all of a field's selectors name, each once, in document order."""
-        wanted = {
-            element
-            for selector in dict(self.selectors).get(field, ())
-            for element in cast("list[HtmlElement]", selector(tree))
-        }
+        wanted = {element for selector in dict(self.selectors).get(field, ()) for element in _elements(selector, tree)}
         return [element for element in tree.iter() if element in wanted] if wanted else []
+
+    def _is_valid(self, captured: date) -> bool:
+        return (self.valid_from is None or captured >= self.valid_from) and (
+            self.valid_until is None or captured <= self.valid_until
+        )
+
+
+def _weight(pattern: str, host: str) -> int | None:
+    if pattern == ANY:
+        return 0
+    if pattern.startswith("*."):
+        return len(pattern) if host.endswith(pattern[1:]) else None
+    return 1000 if pattern == host else None  # no host name is as long (RFC 1035, 2.3.4)
+
+
+def _elements(selector: XPath, tree: HtmlElement) -> list[HtmlElement]:
+    """What a selector finds, without attributes and texts, which an XPath may name too."""
+    found = selector(tree)
+    return [one for one in cast("list[object]", found) if isinstance(one, HtmlElement)] if type(found) is list else []
+
+
+def conflict(rules: Iterable[SiteRules], others: Iterable[SiteRules]) -> tuple[SiteRules, str] | None:
+    """The first of the `others` that claims the same pages as one of the `rules` and is just as specific, with the host
+    or fetcher both claim. Tables of one plugin are no conflict: they are tried in their order."""
+    for rule, other in product(rules, others):
+        if rule.plugin != other.plugin and rule.overlaps(other):
+            shared = sorted(set(rule.hosts) & set(other.hosts))[0]
+            named = sorted(set(rule.fetchers) & set(other.fetchers))
+            return other, f"fetcher {named[0]}" if shared == ANY and named else shared
+    return None
 
 
 class SiteProfile:
-    """Slot 100: reads pages of known sites by their selectors; leaves every other page alone."""
+    """Slot 100: reads pages of known sites by their selectors; leaves every other page alone.
 
-    def __init__(self, rules: tuple[SiteRules, ...]) -> None:
-        self._rules = rules
+    `rules` are all that plugins brought, those of one plugin in the order of its file.
+    """
 
-    @classmethod
-    def load(cls, path: Path) -> "SiteProfile":
-        """The rules of a rules.toml. Raises ConfigError naming the file and the wrong value."""
-        try:
-            tables = tomllib.loads(path.read_text(encoding="utf-8")).get("site", [])
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(
-                f"{path}: {error}", hint="Aufbau der Datei: docs/plugins.md, Abschnitt rules.toml"
-            ) from error
-        if not isinstance(tables, list) or not tables:
-            raise ConfigError(
-                f"{path}: keine Tabelle [[site]] gefunden", hint="mindestens eine mit hosts und body angeben"
-            )
-        return cls(tuple(_rules(table, path, number) for number, table in enumerate(tables, start=1)))
+    def __init__(self, rules: Iterable[SiteRules]) -> None:
+        self._rules = tuple(rules)
 
     def clean(self, article: Article, page: Page, source: Source) -> Article:
-        """The article as the site's rules read it, when a body of at least 300 characters comes out."""
-        capture, tree = page.capture, page.tree
+        """The article as the first fitting rule reads it that finds a body of at least 300 characters."""
+        tree = page.tree
         if tree is None or article.text:
             return article
+        rules, text = self.choose(page, source)
+        return article if rules is None else _filled(article, rules, tree, page.capture, text)
+
+    def choose(self, page: Page, source: Source) -> tuple[SiteRules | None, str]:
+        """The rule that reads this page, and the body it finds; None and an empty text when none does."""
+        tree = page.tree
+        for rules in self._fitting(page.capture, source) if tree is not None else ():
+            text = _body(rules, tree)
+            if len(text) >= MINIMUM:
+                return rules, text
+        return None, ""
+
+    def _fitting(self, capture: Capture, source: Source) -> list[SiteRules]:
+        """The rules for this capture, the most specific first, equals in their given order."""
         host = (urlsplit(capture.url or "").hostname or "").lower()
-        rules = next((rules for rules in self._rules if rules.match(host, capture.captured_at.date())), None)
-        if rules is None:
-            return article
-        text = _body(rules, tree)
-        return _filled(article, rules, tree, capture, text) if len(text) >= MINIMUM else article
+        day = capture.captured_at.date()
+        ranked = [(rank, rules) for rules in self._rules if (rank := rules.rank(host, source.fetcher, day)) is not None]
+        return [rules for _, rules in sorted(ranked, key=lambda pair: pair[0], reverse=True)]
 
 
 def _body(rules: SiteRules, tree: HtmlElement) -> str:
@@ -164,54 +196,3 @@ def _day(rules: SiteRules, tree: HtmlElement) -> date | None:
         if day := parse_day(text):
             return day
     return None
-
-
-def _rules(table: object, path: Path, number: int) -> SiteRules:
-    where = f"{path}, [[site]] Nr. {number}"
-    if not isinstance(table, dict):
-        raise ConfigError(f"{where}: [[site]] muss eine Tabelle sein")
-    if unknown := set(table) - _KEYS:
-        raise ConfigError(
-            f"{where}: unbekannt: {', '.join(sorted(unknown))}", hint=f"bekannt: {', '.join(sorted(_KEYS))}"
-        )
-    hosts = _strings(table.get("hosts"), f"{where}, hosts")
-    dated = table.get("date")
-    date_format = None
-    if isinstance(dated, dict):
-        date_format = dated.get("format")
-        dated = dated.get("selector")
-    values = {**table, "date": dated}
-    if not hosts or not values.get("body"):
-        raise ConfigError(f"{where}: hosts und body müssen angegeben sein")
-    selectors = tuple(
-        (name, tuple(_compiled(text, f"{where}, {name}") for text in _strings(values.get(name), f"{where}, {name}")))
-        for name in _FIELDS
-        if values.get(name)
-    )
-    return SiteRules(
-        hosts=tuple(host.lower() for host in hosts),
-        selectors=selectors,
-        date_format=date_format if isinstance(date_format, str) else None,
-        valid_from=_limit(table.get("valid_from"), f"{where}, valid_from"),
-        valid_until=_limit(table.get("valid_until"), f"{where}, valid_until"),
-    )
-
-
-def _strings(value: object, where: str) -> tuple[str, ...]:
-    values = value if isinstance(value, list) else [] if value is None else [value]
-    if not all(isinstance(item, str) and item.strip() for item in values):
-        raise ConfigError(f"{where}: erwartet eine Zeichenkette oder eine Liste davon, gefunden {value!r}")
-    return tuple(values)
-
-
-def _limit(value: object, where: str) -> date | None:
-    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
-        return value
-    raise ConfigError(f"{where}: erwartet einen Tag wie 2019-01-01 ohne Anführungszeichen, gefunden {value!r}")
-
-
-def _compiled(selector: str, where: str) -> XPath:
-    try:
-        return XPath(selector if selector.startswith(("/", "./")) else css2xpath(selector))
-    except (XPathSyntaxError, SyntaxError, RuntimeError) as error:
-        raise ConfigError(f"{where}: Selektor {selector!r} ist nicht lesbar: {error}") from error

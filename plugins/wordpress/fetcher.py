@@ -17,6 +17,7 @@ from archive_pipeline import (
     RefusedError,
     Source,
     TransientFetchError,
+    capture_page,
 )
 
 from . import parse
@@ -61,8 +62,8 @@ class WordPressFetcher:
                 yield item
 
     def capture(self, item: Item, source: Source, context: FetchContext) -> Iterable[CaptureResult]:
-        """The post's page."""
-        yield context.get(item.url or item.key, item=item)
+        """The post's page, and the documents attached to it."""
+        return capture_page(item, source, context)
 
 
 def _posts(source: Source, root: str, context: FetchContext) -> Iterator[Item]:

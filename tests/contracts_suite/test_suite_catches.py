@@ -2,8 +2,10 @@
 
 import itertools
 import socket
+import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from archive_pipeline.testing import (
     FetcherContract,
     Reply,
     captured,
+    isolation,
     no_network,
     replay,
 )
@@ -112,6 +115,30 @@ def opens_the_network(self: object, source: Any, context: Any) -> Any:
         yield Item(source_id=source.id, key=str(answer.status))
 
 
+def hides_the_network(self: object, source: Any, context: Any) -> Any:
+    with suppress(AssertionError):
+        socket.getaddrinfo("presse.example", 443)
+    return Good.discover(self, source, context)  # type: ignore[arg-type]
+
+
+def waits(self: object, article: Any, page: Any, source: Any) -> Any:
+    time.sleep(0.01)
+    return article
+
+
+def grows(self: object, source: Any, context: Any) -> Any:
+    yield from Good.discover(self, source, context)  # type: ignore[arg-type]
+    if context.is_known("a"):
+        yield Item(source_id=source.id, key="b", url=f"{SITE}b")
+
+
+def reads_only_html(self: object, item: Any, source: Any, context: Any) -> Any:
+    answer = context.get(item.url, item=item)
+    if isinstance(answer, Capture):
+        answer.body.decode()
+    yield answer
+
+
 class Forgiving(HttpOptions, extra="ignore"):
     pass
 
@@ -124,12 +151,26 @@ MISTAKES: list[tuple[type[Any], object, str]] = [
     (FetcherContract, broken(discover=lambda self, source, context: []), "at least one item"),
     (FetcherContract, broken(discover=same_item_twice), "share a key"),
     (FetcherContract, broken(discover=opens_the_network), "network"),
+    (FetcherContract, broken(discover=hides_the_network), "network"),
+    (FetcherContract, broken(discover=grows), "second time"),
     (FetcherContract, broken(discover=lambda self, source, context: [Item(source_id="x", key="a")]), "source_id"),
+    (
+        FetcherContract,
+        broken(discover=lambda self, source, context: [Item(source_id="probe", key="a", title=b"x")]),  # type: ignore[arg-type]
+        "Item",
+    ),
+    (
+        FetcherContract,
+        broken(discover=lambda self, source, context: [Item(source_id="probe", key="a", title="\ud800")]),
+        "Item",
+    ),
     (FetcherContract, broken(capture=lambda self, item, source, context: []), "yields nothing"),
     (FetcherContract, broken(capture=lambda self, item, source, context: [captured(b"own")]), "no context stored"),
     (FetcherContract, broken(capture=lambda self, item, source, context: [b"bytes"]), "yields b'bytes'"),
     (CleanerContract, broken(clean=lambda self, article, page, source: None), "NoneType"),
     (CleanerContract, broken(clean=changes_the_tree), "tree was changed"),
+    (CleanerContract, broken(clean=waits), "waits"),
+    (CleanerContract, broken(clean=lambda self, article, page, source: replace(article, author=7)), "Article"),
     (
         CleanerContract,
         broken(clean=lambda self, article, page, source: replace(article, author=str(next(COUNTER)))),
@@ -147,6 +188,7 @@ MISTAKES: list[tuple[type[Any], object, str]] = [
     (ClassifierContract, broken(classify=lambda self, article, source: [tag("Lage", by="probe")]), "name@version"),
     (ClassifierContract, broken(classify=lambda self, article, source: [tag("Lage", score=7)]), "score"),
     (ClassifierContract, broken(classify=lambda self, article, source: ["Lage"]), "returned 'Lage'"),
+    (ClassifierContract, broken(classify=lambda self, article, source: [replace(tag("Lage"), label=None)]), "Tag"),
     (
         ClassifierContract,
         broken(
@@ -168,6 +210,30 @@ def test_a_mistake_is_found_and_named(kind: type[Any], subject: object, reason: 
         except AssertionError as error:
             said.append(str(error))
     assert any(reason in text for text in said), said
+
+
+def test_code_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "SECONDS", 0.05)
+
+    def never_ends(self: object, article: Any, source: Any) -> Any:
+        while True:
+            with suppress(Exception):
+                len(article.text)
+
+    with pytest.raises(AssertionError, match="not done after"):
+        ClassifierContract.test_every_finding_has_its_place_in_the_text(
+            contract(ClassifierContract, broken(classify=never_ends))[0].__self__  # type: ignore[attr-defined]
+        )
+
+
+def test_a_fetcher_that_trips_over_a_page_is_found() -> None:
+    (test,) = [
+        test
+        for test in contract(FetcherContract, broken(capture=reads_only_html))
+        if "instead_of_a_page" in test.__name__
+    ]
+    with pytest.raises(UnicodeDecodeError):
+        test()
 
 
 def test_a_subject_that_crashes_is_not_hidden() -> None:
@@ -223,11 +289,10 @@ def test_an_attachment_names_its_document() -> None:
 
 
 def test_no_network_forbids_loopback_and_names() -> None:
-    with no_network():
-        with pytest.raises(AssertionError, match="context"), socket.socket() as probe:
-            probe.connect(("127.0.0.1", 9))
-        with pytest.raises(AssertionError, match="context"):
-            socket.getaddrinfo("localhost", 80)
+    with pytest.raises(AssertionError, match="context"), no_network(), socket.socket() as probe:
+        probe.connect(("127.0.0.1", 9))
+    with pytest.raises(AssertionError, match="context"), no_network():
+        socket.getaddrinfo("localhost", 80)
 
 
 def test_the_release_is_one() -> None:

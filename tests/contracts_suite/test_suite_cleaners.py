@@ -1,4 +1,4 @@
-"""Every registered cleaner keeps the contract, the wordpress plugin's profile too."""
+"""Every registered cleaner keeps the contract, the site profile of all installed rules too."""
 
 import pytest
 
@@ -15,4 +15,4 @@ class TestCleaners(CleanerContract):
 
 
 def test_built_in_and_plugin_cleaners_are_among_them() -> None:
-    assert {"guard", "extract", "gate", "profile:wordpress"} <= {entry.name for entry in CLEANERS}
+    assert {"guard", "extract", "gate", "site-profile"} <= {entry.name for entry in CLEANERS}

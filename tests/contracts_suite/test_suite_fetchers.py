@@ -1,18 +1,29 @@
-"""Every fetcher keeps the contract: those of the core and the wordpress plugin."""
+"""Every fetcher keeps the contract: those of the core and of the first-party plugins.
+
+Presets are put through it with their own fixtures, by tests/plugins/test_first_party_rules.py; the fetcher oparl by
+tests/plugins/test_oparl_fetch.py.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
+from archive_pipeline_plugins.oparl import OParlFetcher
 from archive_pipeline_plugins.wordpress import WordPressFetcher, WordPressOptions
 
-from archive_pipeline import Source
+from archive_pipeline import FetchError, Source
 from archive_pipeline.fetch.feed import FeedFetcher, FeedOptions
 from archive_pipeline.fetch.folder import FolderFetcher, FolderOptions
+from archive_pipeline.fetch.imap import ImapFetcher, ImapOptions
 from archive_pipeline.fetch.listing import ListingFetcher, ListingOptions
+from archive_pipeline.fetch.mail import MailFetcher
+from archive_pipeline.fetch.mail_parts import MailOptions
+from archive_pipeline.fetch.preset import PresetFetcher
 from archive_pipeline.fetch.sitemap import SitemapFetcher, SitemapOptions
+from archive_pipeline.fetch.web_archive import WebArchiveFetcher, WebArchiveOptions
 from archive_pipeline.plugin_manager import load_plugins
-from archive_pipeline.testing import Answer, FetcherContract, Reply
+from archive_pipeline.testing import Answer, FetcherContract, Reply, replay
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "plugins" / "wordpress" / "fixtures"
@@ -91,6 +102,41 @@ class TestWordPressWithoutInterface(FetcherContract):
     answers: ClassVar[Mapping[str, Answer]] = {f"{SITE}/feed/": FIXTURES / "feed.xml"}
 
 
+class TestMail(FetcherContract):
+    subject = MailFetcher()
+    source = Source(id="probe", path="letters", fetcher="mail", options=MailOptions())
+    base = ROOT / "tests" / "mail"
+
+
+class TestWebArchive(FetcherContract):
+    subject = WebArchiveFetcher()
+    source = Source(id="probe", path="crawl.warc", fetcher="warc", options=WebArchiveOptions())
+
+    @pytest.fixture(autouse=True)
+    def _crawl(self, tmp_path: Path) -> None:
+        body = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>Freibad \xc3\xb6ffnet</h1>"
+        head = (
+            "WARC/1.0\r\nWARC-Type: response\r\nWARC-Record-ID: <urn:uuid:0f0a1b2c-0000-4000-8000-000000000001>\r\n"
+            "WARC-Target-URI: https://presse.example/1\r\nWARC-Date: 2024-05-17T12:00:00Z\r\n"
+            f"Content-Type: application/http; msgtype=response\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        (tmp_path / "crawl.warc").write_bytes(head.encode() + body + b"\r\n\r\n")
+        self.base = tmp_path
+
+
+def test_a_mailbox_on_a_server() -> None:
+    """No replayed answers speak IMAP; tests/mail has a server."""
+    suite = FetcherContract()
+    suite.subject = ImapFetcher()
+    suite.source = Source(id="probe", fetcher="imap", options=ImapOptions(host="mail.presse.example", user="archiv"))
+    suite.test_states_its_settings()
+    suite.test_claims_look_at_the_address_only()
+    with pytest.raises(FetchError):
+        list(suite.subject.discover(suite.source, replay()))
+
+
 def test_no_registered_fetcher_is_forgotten() -> None:
-    tested = {type(case.subject) for case in (TestFolder, TestFeed, TestSitemap, TestListing, TestWordPress)}
-    assert {type(entry.obj) for entry in load_plugins(None, {}).fetchers} == tested
+    cases = (TestFolder, TestFeed, TestSitemap, TestListing, TestWordPress, TestMail, TestWebArchive)
+    elsewhere = {ImapFetcher, OParlFetcher, PresetFetcher}
+    tested = {type(case.subject) for case in cases}
+    assert {type(entry.obj) for entry in load_plugins(None, {}).fetchers} == tested | elsewhere

@@ -10,19 +10,20 @@ import socket
 import subprocess
 import sys
 import time
-import tomllib
 import zipfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from archive_pipeline_plugins.wordpress import WordPressOptions
 
-import archive_pipeline
-from archive_pipeline import Article, SiteProfile, Source, hookspecs, protocols, testing
-from archive_pipeline.clean import CapturePage, cleaners
-from archive_pipeline.errors import ConfigError
+from archive_pipeline import HttpOptions, hookspecs, protocols, testing
+from archive_pipeline.clean import cleaners
+from archive_pipeline.fetch.preset import PresetFetcher
+from archive_pipeline.plugin_manager import load_plugins
+from archive_pipeline.rules import PresetTable, SiteTable
+from archive_pipeline.sources import load_config
+from archive_pipeline.testing.fixtures import Expectation
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
@@ -42,6 +43,7 @@ class Reader:
         self.folder = folder
         self.port = _free_port()
         self.output: dict[str, str] = {}
+        self.errors: dict[str, str] = {}
         self.servers: list[subprocess.Popen[bytes]] = []
         paths = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("ARCHIVE_PIPELINE_", "PYTEST_"))}
@@ -83,6 +85,7 @@ class Reader:
             *lines, folder = done.stdout.splitlines()
             self.folder = Path(folder)
             self.output[command] = "\n".join(lines)
+            self.errors[command] = done.stderr
 
     def _serve(self, command: str) -> None:
         server = subprocess.Popen(
@@ -129,27 +132,33 @@ def test_the_walk_through_ends_in_a_search_hit(reader: Reader) -> None:
     summary = json.loads(command(reader, "archive-pipeline run").splitlines()[-1])
     assert (summary["new"], summary["failed"], summary["exit_code"]) == (1, 1, 3)
     assert "Freibad öffnet am 1. Mai" in command(reader, "archive-pipeline search")
-    assert "musterstadt" in command(reader, "archive-pipeline status")
 
 
-def test_the_plugin_of_the_walk_through_is_loaded(reader: Reader) -> None:
-    assert "passed" in command(reader, "python3 -m pytest")
-    assert "rathaus" in command(reader, "archive-pipeline plugins check plugins/rathaus")
+def test_the_plugins_of_the_walk_through_are_loaded(reader: Reader) -> None:
     listed = command(reader, "archive-pipeline plugins list")
-    assert re.search(r"^rathaus .*geladen$", listed, re.MULTILINE)
     assert re.search(r"^musterstadt .*geladen$", listed, re.MULTILINE)
+    assert "Presets: musterstadt" in listed
+    assert "Hosts: 127.0.0.1, www.musterstadt.example" in listed
+    assert "musterstadt: in Ordnung" in command(reader, "archive-pipeline plugins check plugins/musterstadt")
+    for name in ("musterstadt", "rathaus"):
+        assert "passed" in command(reader, f"python3 -m pytest -q plugins/{name}")
 
 
-def test_the_rules_read_the_page_of_the_walk_through(reader: Reader) -> None:
-    body = (reader.folder / "website" / "meldungen" / "18.html").read_bytes()
-    profile = SiteProfile.load(reader.folder / "plugins" / "musterstadt" / "rules.toml")
-    page = CapturePage(testing.captured(body, url="https://www.musterstadt.example/meldungen/18.html"))
-    article = profile.clean(Article(), page, Source(id="s"))
-    assert article.title == "Freibad öffnet am 1. Mai"
-    assert article.text.startswith("Musterstadt. Das Freibad")
-    assert article.text.endswith("schon ab acht Uhr.")
-    early = replace(page.capture, captured_at=page.capture.captured_at.replace(year=2018))
-    assert profile.clean(Article(), CapturePage(early), Source(id="s")) == Article()
+def test_the_source_of_the_walk_through_is_tried_and_recorded(reader: Reader) -> None:
+    assert "Freibad öffnet am 1. Mai" in command(reader, "archive-pipeline sources test")
+    assert "Weitergeben" in reader.errors["archive-pipeline plugins record musterstadt --limit 1"]
+    fixture = reader.folder / "plugins" / "musterstadt" / "fixtures" / "musterstadt.expected.json"
+    (article,) = json.loads(fixture.read_text(encoding="utf-8"))["articles"].values()
+    assert article["published"] == "2024-04-24"
+    assert article["text"].startswith("Musterstadt. Das Freibad")
+    assert article["text"].endswith("ab sofort im Bürgerbüro.")
+    assert not list(fixture.parent.glob("*.html"))
+
+
+def test_the_code_on_the_page_is_what_the_command_writes(reader: Reader) -> None:
+    written = (reader.folder / "plugins" / "rathaus" / "__init__.py").read_text(encoding="utf-8")
+    (shown,) = [block["body"] for block in BLOCK.finditer(TEXT) if block["kind"] == "python"]
+    assert shown in written
 
 
 def test_the_package_of_the_walk_through_is_found_by_its_entry_point(reader: Reader, tmp_path: Path) -> None:
@@ -173,8 +182,11 @@ def test_the_package_of_the_walk_through_is_found_by_its_entry_point(reader: Rea
         capture_output=True,
         text=True,
     )
-    (found,) = [record for record in map(json.loads, listed.stdout.splitlines()) if record["name"] == "rathaus"]
-    assert (found["status"], found["origin"], found["version"]) == ("ok", "entry-point", "1.0")
+    found = {record["name"]: record for record in map(json.loads, listed.stdout.splitlines())}
+    for name, kind in (("rathaus", "python"), ("musterstadt", "rules")):
+        record = found[name]
+        assert (record["status"], record["origin"], record["version"]) == ("ok", "entry-point", "1.0")
+        assert record["kind"] == kind
 
 
 def specified() -> dict[str, str]:
@@ -197,35 +209,47 @@ def test_the_slots_are_those_of_the_protocol_and_the_built_in_steps() -> None:
     assert {order - order % 50 for _, _, order in cleaners()} <= table
 
 
-def test_every_key_of_rules_toml_is_described(tmp_path: Path) -> None:
-    section = TEXT.partition("## A plugin without Python")[2].partition("\n## ")[0]
+def keys(section: str) -> set[str]:
+    """The names in the first column of a section's tables."""
     rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
-    rules = tmp_path / "rules.toml"
-    rules.write_text("[[site]]\nnonsense = 1\n", encoding="utf-8")
-    with pytest.raises(ConfigError) as caught:
-        SiteProfile.load(rules)
-    known = set(re.findall(r"\w+", caught.value.hint.partition(":")[2]))
-    assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == known
+    return {key for row in rows for key in re.findall(r"`([\w-]+)`", row)}
+
+
+def test_every_key_of_rules_toml_is_described() -> None:
+    section = TEXT.partition("## What rules.toml says")[2].partition("\n## ")[0]
+    preset, _, site = section.partition("**`[[site]]`**")
+    assert keys(preset) == set(PresetTable.model_fields)
+    assert keys(site.partition("### Fixtures")[0]) == set(SiteTable.model_fields)
+
+
+def test_the_fixture_on_the_page_is_a_valid_one() -> None:
+    section = TEXT.partition("### Fixtures")[2].partition("\n## ")[0]
+    (fixture,) = [block["body"] for block in BLOCK.finditer(section) if block["kind"] == "json"]
+    assert Expectation.model_validate_json(fixture).model_fields_set == set(Expectation.model_fields)
 
 
 def test_every_setting_of_the_wordpress_plugin_is_described() -> None:
-    section = TEXT.partition("## The plugin wordpress")[2]
-    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(WordPressOptions.model_fields)
-    example = next(block["body"] for block in BLOCK.finditer(section) if block["kind"] == "toml")
-    (source,) = tomllib.loads(example)["source"]
-    WordPressOptions(**{key: source[key] for key in source.keys() & set(WordPressOptions.model_fields)})
+    section = TEXT.partition("## The plugin wordpress")[2].partition("\n## ")[0]
+    assert keys(section) == set(WordPressOptions.model_fields) - set(HttpOptions.model_fields)
+
+
+@pytest.mark.parametrize("heading", ["The plugin wordpress", "Systems and sites that are known"])
+def test_the_sources_on_the_page_are_valid(heading: str, tmp_path: Path) -> None:
+    section = TEXT.partition(f"## {heading}")[2].partition("\n## ")[0]
+    (table,) = [block["body"] for block in BLOCK.finditer(section) if block["kind"] == "toml"]
+    (tmp_path / "sources.toml").write_text(table, encoding="utf-8")
+    assert load_config(tmp_path / "sources.toml", load_plugins(None, {}).fetchers).sources
+
+
+def test_every_preset_is_in_the_list_of_systems() -> None:
+    section = TEXT.partition("## Systems and sites that are known")[2]
+    rows = re.findall(r"^\| [^|]+ \| (`[^|]+) \| [^|]+ \|$", section, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([\w-]+)`", row)]
+    presets = [entry.name for entry in load_plugins(None, {}).fetchers if isinstance(entry.obj, PresetFetcher)]
+    assert sorted(named) == sorted([*presets, "wordpress", "oparl"])
 
 
 def test_every_testing_name_is_described() -> None:
     section = TEXT.partition("## Testing")[2].partition("\n## ")[0]
     named = set(re.findall(r"`(\w+)(?:\([^`]*\))?`", section))
     assert set(testing.__all__) - {"Answer", "ReplayContext"} <= named
-
-
-def test_names_that_code_blocks_import_are_public() -> None:
-    for block in BLOCK.finditer(TEXT):
-        if block["kind"] != "python":
-            continue
-        for node in ast.walk(ast.parse(block["body"])):
-            if isinstance(node, ast.ImportFrom) and node.module == "archive_pipeline":
-                assert {name.name for name in node.names} <= set(archive_pipeline.__all__)

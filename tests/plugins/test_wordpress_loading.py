@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import archive_pipeline
-from archive_pipeline.plugin_manager import check_plugin, load_plugins
+from archive_pipeline.plugin_manager import load_one, load_plugins
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "plugins" / "wordpress"
@@ -14,20 +14,19 @@ def test_the_checkout_and_its_installation_are_one_plugin() -> None:
     manager = load_plugins(ROOT / "plugins", {})
     (record,) = [record for record in manager.records if record.name == "wordpress"]
     assert (record.status, record.error) == ("ok", None)
-    assert record.hooks == ("register_cleaners", "register_fetchers")
+    assert (record.hooks, record.kind) == (("register_fetchers",), "python")
     assert manager.fetchers.entry("wordpress").plugin == "wordpress"
-    assert manager.cleaners.entry("profile:wordpress").order == 100
+    assert manager.cleaners.entry("site-profile").order == 100
 
 
 def test_as_a_drop_in_folder_it_keeps_the_contract() -> None:
-    record = check_plugin(PLUGIN)
+    record, _ = load_one(PLUGIN)
     assert (record.origin, record.api_version, record.status) == ("folder", 1, "ok")
 
 
 def test_blocked_it_adds_nothing() -> None:
     manager = load_plugins(ROOT / "plugins", {"ARCHIVE_PIPELINE_BLOCK": "wordpress"})
     assert "wordpress" not in manager.fetchers
-    assert "profile:wordpress" not in manager.cleaners
 
 
 def test_it_uses_public_names_only() -> None:

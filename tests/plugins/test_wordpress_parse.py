@@ -4,17 +4,17 @@ import json
 import re
 from datetime import date
 from pathlib import Path
-from string import Template
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from archive_pipeline_plugins.wordpress import ThemeProfile, WordPressFetcher, WordPressOptions, parse
+from archive_pipeline_plugins.wordpress import WordPressFetcher, WordPressOptions, parse
 
-from archive_pipeline import Article, FetchError, SiteProfile, Source
+from archive_pipeline import Article, FetchError, Source
+from archive_pipeline.plugin_manager import load_plugins
 from archive_pipeline.testing import Reply, page_of, replay
 
 FIXTURES = Path(__file__).resolve().parents[2] / "plugins" / "wordpress" / "fixtures"
-RULES = FIXTURES.parent / "rules.toml"
+PROFILE = load_plugins(None, {}).cleaners["site-profile"]
 POSTS = (FIXTURES / "posts.json").read_bytes()
 
 
@@ -138,47 +138,23 @@ def test_only_addresses_of_the_interface_are_claimed() -> None:
     assert fetcher.claims("https://a.example/") is None
 
 
-def rendered(theme: str) -> bytes:
-    post = json.loads(POSTS)[0]
-    page = Template((FIXTURES / theme).read_text(encoding="utf-8")).substitute(
-        title=post["title"]["rendered"],
-        content=post["content"]["rendered"],
-        url=post["link"],
-        moment=post["date"],
-        day="13.9.2024",
-    )
-    return page.encode()
-
-
-@pytest.mark.parametrize("theme", ["theme-classic.html", "theme-block.html"])
-def test_the_profile_takes_the_body_and_nothing_around_it(theme: str) -> None:
+@pytest.mark.parametrize("theme", ["post-classic.html", "post-block.html"])
+def test_the_rules_take_the_body_and_nothing_around_it(theme: str) -> None:
     source = Source(id="s", fetcher="wordpress")
-    article = ThemeProfile(SiteProfile.load(RULES)).clean(Article(), page_of(rendered(theme)), source)
-    paragraphs = article.text.split("\n\n")
-    assert len(paragraphs) == 3
-    assert paragraphs[0].startswith("Detmold. Vierzehn Höfe zwischen Augustdorf und Lügde")
-    assert paragraphs[2].endswith("liegt in allen Rathäusern des Kreises Lippe aus.")
-    assert article.title == "Hofcafé-Tag: 14 Höfe öffnen am Sonntag ihre Dielen"
+    article = PROFILE.clean(Article(), page_of((FIXTURES / theme).read_bytes()), source)
+    assert len(article.text.split("\n\n")) == 3
+    assert not re.search(r"Teilen|Ähnliche|Kommentar|Vorheriger|Foto:", article.text)
 
 
-def test_captions_are_kept_as_credits() -> None:
-    profile = ThemeProfile(SiteProfile.load(RULES))
-    article = profile.clean(Article(), page_of(rendered("theme-classic.html")), Source(id="s", fetcher="wordpress"))
-    assert "Foto: Landfrauen Lippe" not in article.text
-    assert any("Sitzung im Kreishaus" in credit.text for credit in article.credits)
-
-
-def test_the_profile_keeps_to_its_own_sources() -> None:
-    page = page_of(rendered("theme-classic.html"))
-    profile = ThemeProfile(SiteProfile.load(RULES))
+def test_the_rules_are_for_sources_of_the_plugin() -> None:
+    page = page_of((FIXTURES / "post-classic.html").read_bytes())
     for source in (Source(id="s", fetcher="feed"), Source(id="s")):
-        assert profile.clean(Article(), page, source) == Article()
+        assert PROFILE.clean(Article(), page, source) == Article()
 
 
 def test_a_page_without_a_theme_is_left_to_the_extractor() -> None:
     page = page_of(b"<html><body><p>" + b"Wort " * 200 + b"</p></body></html>")
-    article = ThemeProfile(SiteProfile.load(RULES)).clean(Article(), page, Source(id="s", fetcher="wordpress"))
-    assert article == Article()
+    assert PROFILE.clean(Article(), page, Source(id="s", fetcher="wordpress")) == Article()
 
 
 def test_fixtures_hold_no_real_site() -> None:

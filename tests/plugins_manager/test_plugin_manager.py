@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archive_pipeline.errors import ConfigError, PluginContractError, PluginLoadError
-from archive_pipeline.plugin_manager import PluginManager, PluginRecord, check_plugin, load_plugins
+from archive_pipeline.plugin_manager import PluginManager, PluginRecord, load_one, load_plugins
 
 Plugin = Callable[..., Path]
 Load = Callable[..., PluginManager]
@@ -318,17 +318,6 @@ a, b = Plugin("a"), Plugin("b")
     assert names(load()) == ["a", "b", "core"]
 
 
-def test_a_folder_of_rules_is_a_plugin_without_python(load: Load, folder: Path) -> None:
-    rules = folder / "kreis-beispiel" / "rules.toml"
-    rules.parent.mkdir()
-    rules.write_text('[[site]]\nhosts = ["www.kreis-beispiel.de"]\nbody = "div.text p"\n', encoding="utf-8")
-    manager = load()
-    entry = manager.cleaners.entry("profile:kreis-beispiel")
-    assert (entry.plugin, entry.order) == ("kreis-beispiel", 100)
-    record = by_name(manager)["kreis-beispiel"]
-    assert (record.status, record.hooks, record.path) == ("ok", ("register_cleaners",), rules.resolve())
-
-
 def test_rules_with_a_mistake_are_quarantined_with_the_words_of_the_reader(load: Load, folder: Path) -> None:
     rules = folder / "kreis-beispiel" / "rules.toml"
     rules.parent.mkdir()
@@ -359,7 +348,7 @@ def test_the_fingerprint_follows_names_versions_and_files(plugin: Plugin, load: 
     path = plugin("mine/__init__.py", EXPORTER.format(name="mine"))
     first = load().fingerprint()
     assert first == load().fingerprint()
-    (path.parent / "rules.toml").write_text("x = 1")
+    (path.parent / "words.txt").write_text("x = 1")
     with_data = load().fingerprint()
     blocked = load(ARCHIVE_PIPELINE_BLOCK="mine").fingerprint()
     assert len({alone, first, with_data}) == 3
@@ -424,19 +413,19 @@ def test_hook_calls_can_be_traced(plugin: Plugin, load: Load, capsys: pytest.Cap
     assert "run-17" in traced
 
 
-def test_check_plugin_returns_what_a_sound_plugin_brings(plugin: Plugin, core: str) -> None:
+def test_loading_one_returns_what_a_sound_plugin_brings(plugin: Plugin, core: str) -> None:
     path = plugin("mine/__init__.py", EXPORTER.format(name="mine"))
     for way in (path, path.parent):
-        record = check_plugin(way, builtin=core)
+        record, _ = load_one(way, builtin=core)
         assert (record.name, record.status, record.hooks) == ("mine", "ok", ("register_exporters",))
 
 
-def test_check_plugin_says_what_is_wrong(plugin: Plugin, core: str, tmp_path: Path) -> None:
+def test_loading_one_says_what_is_wrong(plugin: Plugin, core: str, tmp_path: Path) -> None:
     path = plugin("mine", "@hookimpl\ndef register_exporter(registry):\n    pass\n")
     with pytest.raises(PluginContractError, match='"mine": unbekannter Hook "register_exporter"') as caught:
-        check_plugin(path, builtin=core)
+        load_one(path, builtin=core)
     assert caught.value.exit_code == 5
     with pytest.raises(PluginLoadError, match="ist kein Plugin"):
-        check_plugin(tmp_path, builtin=core)
+        load_one(tmp_path, builtin=core)
     with pytest.raises(PluginLoadError, match="ist kein Plugin"):
-        check_plugin(tmp_path / "nothing.py", builtin=core)
+        load_one(tmp_path / "nothing.py", builtin=core)
