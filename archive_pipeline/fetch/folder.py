@@ -105,7 +105,7 @@ class FolderFetcher:
             found.setdefault(_key(path, root), []).append(path)
         for name, paths in sorted(found.items()):
             for key, path in _told_apart(name, paths, root) if _wanted(name, options) else ():
-                if _suffix(key) == ".mbox" and os.access(path, os.R_OK):
+                if key.lower().endswith(".mbox") and os.access(path, os.R_OK):
                     yield from offered_messages(path, root, source, MailOptions(), {}, f"{key}/")
                 elif _media_type(key) == WEB_ARCHIVE:
                     web_archives.append(path)
@@ -154,8 +154,11 @@ class FolderFetcher:
         if media_type == MAIL:
             yield from archive_mailing(item, content, context)
         elif media_type == MAILBOX:
+            packed = item.key.lower().endswith(".gz")
             raise FetchError(
-                "Ein Postfach (mbox) enthält viele Nachrichten", url=item.key, hint="archive-pipeline import POSTFACH"
+                "Ein gepacktes Postfach wird nicht gelesen" if packed else "Ein Postfach enthält viele Nachrichten",
+                url=item.key,
+                hint="entpacken" if packed else "archive-pipeline import POSTFACH",
             )
         else:
             yield context.put(item, content, media_type=media_type)

@@ -287,7 +287,9 @@ class ImapSession:
 
     def _shown(self, error: Exception) -> str:
         """What a server said, as a message can hold it: no password, nothing that would steer a terminal."""
-        said = str(getattr(error, "command_result", "") or error)
+        result = getattr(error, "command_result", None)
+        parts = result[1] if isinstance(result, tuple) and isinstance(result[1], list) else [str(error)]
+        said = " ".join(part.decode("utf-8", "replace") if isinstance(part, bytes) else str(part) for part in parts)
         if self._password:
             said = said.replace(self._password, "…")
         return " ".join("".join(char if char.isprintable() else " " for char in said).split())[:200]

@@ -74,6 +74,10 @@ NO_DOCUMENT = re.compile(
 OTHER_CODING = re.compile(rb"^content-encoding:[^\r]*\b(br|zstd|compress)\b", re.IGNORECASE | re.MULTILINE)
 """Content codings that browsers ask for and our own client doesn't; some recorders undo them and keep the field."""
 
+CODING_FIELD = re.compile(rb"^content-encoding(?=:)", re.IGNORECASE | re.MULTILINE)
+MOVED_FIELD = b"X-Crawler-Content-Encoding"
+"""The name under which such a field is kept where the coding is no longer there, so that no reader undoes it again."""
+
 PAGE_ADDRESS = re.compile(r"(^|/)[^/.]*$|\.(html?|php|aspx?|pdf|docx|odt)$", re.IGNORECASE)
 """What the path of a page or document mostly looks like."""
 
@@ -196,9 +200,8 @@ def capture_archived(
             url=document.url,
             hint="die Datei mit einem Werkzeug neu schreiben, das den Inhalt entpackt",
         )
-    yield context.put(
-        item, block.payload, media_type=document.media_type, captured_at=document.captured_at, head=block.head
-    )
+    head = block.head if coding is None else CODING_FIELD.sub(MOVED_FIELD, block.head)
+    yield context.put(item, block.payload, media_type=document.media_type, captured_at=document.captured_at, head=head)
 
 
 def _is_packed(payload: bytes) -> bool:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from archive_pipeline.errors import CleanError
 from archive_pipeline.language.days import parse_day
 from archive_pipeline.mail.addresses import URL, bare, is_specific, without_tokens
-from archive_pipeline.mail.manners import is_generic_salutation, salutation_end
+from archive_pipeline.mail.manners import is_footer, is_generic_salutation, salutation_end
 from archive_pipeline.mail.markup import Link, Visible, read_markup
 from archive_pipeline.mail.message import (
     TextPart,
@@ -29,7 +29,7 @@ from archive_pipeline.mail.message import (
     sender,
     text_parts,
 )
-from archive_pipeline.mail.wrapping import Wrapper, find_wrapper, is_forwarded, unquoted
+from archive_pipeline.mail.wrapping import Wrapper, find_wrapper, is_forwarded, unquoted, without_quotes
 
 __all__ = ["Letter", "read_letter", "subject_of"]
 
@@ -41,9 +41,17 @@ MAX_ADDRESSES = 2_000
 """Web addresses in a mail beyond which none is shown; a newsletter has some dozen."""
 MAX_LINE = 2_000
 """Characters of the longest line that can say where a release stands."""
+SHORT_LINE = 12
+"""Words of a line that says nothing but an address."""
 OPENING = 15
 """Lines at the beginning of a letter among which its salutation stands."""
 
+_SHARED_HOSTS = frozenset(
+    f"{name}.{ending}"
+    for name in ("gmx", "web", "t-online", "gmail", "googlemail", "outlook", "hotmail", "yahoo", "freenet", "posteo")
+    for ending in ("de", "com", "net")
+)
+"""Where everybody can have an address."""
 _NOISE = re.compile(r"[\W_]{500,}")
 _CID = re.compile(r"\[(?:cid:[^\]\n]{1,200}|image:[^\]\n]{0,200}|https?://[^\]\s]{1,2000}|Bild\d*|Logo)\]", re.I)
 _ANGLED = re.compile(r"<(?:https?://|mailto:|tel:)[^>\s]{1,2000}>", re.I)
@@ -112,7 +120,8 @@ def read_letter(body: bytes) -> Letter:
     private = frozenset(to - _own(to, letter.sender[1]))
     url = _web_address(lines, seen, message, private)
     few = sum(line.count("://") for line in lines) <= MAX_ADDRESSES
-    lines = [clean for line in _without_list_footer(lines) for clean in _impersonal(line, private, show=few)]
+    lines = without_quotes(_without_list_footer(lines))
+    lines = [clean for line in lines for clean in _impersonal(line, private, show=few)]
     lines = _without_name(lines, letter.subject)
     return replace(
         letter,
@@ -198,6 +207,8 @@ def _inner(letter: Letter, wrapper: Wrapper) -> Letter:
 def _own(private: Iterable[str], author: str) -> set[str]:
     """Addresses of the office itself, which writes to its own mailboxes too: those belong to its contact."""
     host = author.partition("@")[2]
+    if host in _SHARED_HOSTS:
+        return set()
     return {address for address in private if host and address.partition("@")[2] == host}
 
 
@@ -213,12 +224,13 @@ def _without_list_footer(lines: list[str]) -> list[str]:
 def _impersonal(line: str, private: frozenset[str], *, show: bool) -> list[str]:
     """The line without addresses that tell who received the mail; nothing where only those stood in it."""
     shown = _without(line, private)
-    if shown != line and len(line) <= 300:
+    if shown != line and (len(shown.split()) <= SHORT_LINE or is_footer(line)):
         return []
     unaddressed = shown
     shown = URL.sub(lambda found: _shown_address(found.group(), private) if show else "", shown)
     # of "Abmelden: https://..." nothing is left to say
-    is_label = shown != unaddressed and (not shown.strip(" <>()[]:|-") or shown.rstrip().endswith(":"))
+    rest = shown.strip(" <>()[]|-")
+    is_label = shown != unaddressed and len(rest.split()) <= SHORT_LINE and rest[-1:] in ("", ":")
     return [] if is_label else [shown]
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "is_note",
     "is_running_text",
     "is_signature_mark",
+    "is_view_link",
     "own_words",
     "paragraphs",
     "salutation_end",
@@ -23,6 +24,8 @@ SHORT = 200
 LONGEST_NOTE, LONGEST_PARAGRAPH = 900, 400
 """Characters of the longest note about an attachment, and of a paragraph in it: releases have longer ones."""
 
+MAX_FOOTER = 250
+"""Characters of the longest line of a mailing tool; in a longer one such words are part of a story."""
 MAX_SALUTATIONS = 3
 """Greetings in a row: "Sehr geehrte Damen und Herren, liebe Kolleginnen und Kollegen,"."""
 
@@ -51,24 +54,25 @@ _CLOSING = re.compile(
     r"|(?:kind|best) regards|i\.\s?[av]\.?(?=$|\s+[a-zäöü])).{0,60}",
     re.I,
 )
-_FOOTER = re.compile(
-    r"unsubscribe|opt[- ]?out|newsletter (?:hier )?(?:ab|um)(?:bestell|meld)|(?:ab|um)(?:bestellen|melden"
-    r"|zubestellen|zumelden)\b"
-    r".{0,60}(?:newsletter|verteiler|hier|link|e-?mail)|(?:newsletter|verteiler|presseverteiler|e-?mails?)\b.{0,80}"
-    r"(?:abbestell|abmeld|abzumelden|austragen|auszutragen|gestrichen|entfernt|nicht mehr (?:erhalten|beziehen"
-    r"|empfangen))"
-    r"|sie (?:erhalten|bekommen) (?:diese|den|unseren|dieses)\b.{0,60}(?:weil|da sie|aufgrund|als)"
-    r"|diese (?:e-?mail|nachricht|mail)\b.{0,40}\b(?:wurde|ist|ging|geht) an\b|(?:e-?mail|newsletter|nachricht"
-    r"|mail)\b.{0,60}"
-    r"nicht (?:richtig|korrekt|vollständig) (?:angezeigt|dargestellt)|(?:probleme|schwierigkeiten) .{0,30}(?:anzeige"
-    r"|darstellung)"
+_VIEW = re.compile(
+    r"\b(?:e-?mail|newsletter|nachricht|mail)\b.{0,60}nicht (?:richtig|korrekt|vollständig) (?:angezeigt|dargestellt)"
+    r"|(?:probleme|schwierigkeiten) .{0,30}(?:anzeige|darstellung)"
     r"|(?:im|in ihrem) (?:web-?)?browser (?:ansehen|anzeigen|öffnen|lesen|betrachten|anschauen)|web-?version\b"
-    r"|online-?ansicht"
-    r"|view (?:this|it|in) .{0,30}browser|kann (?:leider )?keine html|html-?(?:mails?|e-?mails?|darstellung)"
-    r"|(?:diese |die |zur )?(?:presse|medien)?(?:mitteilung|meldung|information) (?:online |im browser )(?:lesen"
-    r"|ansehen|öffnen)$"
-    r"|(?:ihr )?(?:profil|abonnement|einstellungen|daten) (?:ändern|bearbeiten|verwalten|aktualisieren)|abmelden$"
-    r"|abbestellen$",
+    r"|online-?ansicht|view (?:this|it|in) .{0,30}browser|kann (?:leider )?keine html|html-?(?:mails?|darstellung)\b"
+    r"|^(?:diese |die |zur )?(?:presse|medien)?(?:mitteilung|meldung|information) (?:online |im browser )"
+    r"(?:lesen|ansehen|öffnen)$",
+    re.I,
+)
+_LEAVE = re.compile(
+    r"unsubscribe|opt[- ]?out\b|\bnewsletter (?:hier )?(?:ab|um)(?:bestell|meld)"
+    r"|\b(?:ab|um)(?:bestellen|melden|zubestellen|zumelden)\b.{0,60}\b(?:newsletter|verteiler|hier|link|e-?mails?)\b"
+    r"|\b(?:newsletter|verteiler|presseverteiler|e-?mails?)\b.{0,80}\b(?:abbestell|abmeld|abzumelden|austragen"
+    r"|auszutragen"
+    r"|gestrichen|nicht mehr (?:erhalten|beziehen|empfangen))"
+    r"|\bsie (?:erhalten|bekommen) (?:diese|den|unseren|dieses)\b.{0,60}(?:weil|da sie|aufgrund|als)"
+    r"|\bdiese (?:e-?mail|nachricht|mail)\b.{0,40}\b(?:wurde|ist|ging|geht) an\b"
+    r"|(?:ihr )?(?:profil|abonnement|einstellungen|daten) (?:ändern|bearbeiten|verwalten|aktualisieren)\b"
+    r"|\babmelden$|\babbestellen$",
     re.I,
 )
 _DISCLAIMER = re.compile(
@@ -148,9 +152,14 @@ def is_signature_mark(line: str) -> bool:
     return line.rstrip() == "--"
 
 
+def is_view_link(line: str) -> bool:
+    """Whether a line says how to see a mail in a browser."""
+    return len(line) <= MAX_FOOTER and bool(_VIEW.search(line.strip()))
+
+
 def is_footer(line: str) -> bool:
     """Whether a line belongs to a mailing tool: how to leave the list, how to see the mail in a browser."""
-    return len(line) <= 400 and bool(_FOOTER.search(line))
+    return is_view_link(line) or (len(line) <= MAX_FOOTER and bool(_LEAVE.search(line.strip())))
 
 
 def is_disclaimer(line: str) -> bool:

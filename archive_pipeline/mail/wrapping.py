@@ -1,12 +1,13 @@
 """The header that mail programs write above a mail they forward or answer, in the wordings of the common programs."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from archive_pipeline.language.days import parse_day
 from archive_pipeline.mail.message import addresses
 
-__all__ = ["Wrapper", "find_wrapper", "is_forwarded", "unquoted"]
+__all__ = ["Wrapper", "find_wrapper", "is_forwarded", "unquoted", "without_quotes"]
 
 MAX_HEADER_LINES = 60
 """Lines of the longest header of a forwarded mail; a list of recipients may take many."""
@@ -46,6 +47,7 @@ _MARKER = re.compile(
     r"|_{10,}|-{10,})\s*",
     re.I,
 )
+_ANSWERED = re.compile(r"(?:am|on|le)\b.{5,200}\b(?:schrieb|wrote)\b.{0,200}:\s*|-+\s*original.{0,40}-+\s*", re.I)
 _FORWARD_WORD = re.compile(r"weitergeleitet|forwarded", re.I)
 _FORWARD_SUBJECT = re.compile(r"\s*(?:\[[^\]]{1,30}\]\s*)?(?:wg|fwd?|wtr|tr|weitergeleitet)\s*:", re.I)
 _ANSWER_SUBJECT = re.compile(r"\s*(?:\[[^\]]{1,30}\]\s*)?(?:aw|re|antw(?:ort)?|sv)(?:\[\d+\])?\s*:", re.I)
@@ -99,9 +101,9 @@ def _read(lines: Sequence[str], first: int) -> tuple[Wrapper | None, int]:
         else:
             break
         number += 1
-    if "from" not in values or labels < 3 or not values.keys() & {"sent", "subject"}:
-        return None, max(number, first + 1)
     start, marker = _marker_above(lines, first)
+    if "from" not in values or labels < 3 or not (marker or _is_mail(values)):
+        return None, max(number, first + 1)
     return (
         Wrapper(
             start=start,
@@ -114,6 +116,12 @@ def _read(lines: Sequence[str], first: int) -> tuple[Wrapper | None, int]:
         ),
         number,
     )
+
+
+def _is_mail(values: Mapping[str, Sequence[str]]) -> bool:
+    """Whether labels and values are a mail's: "Datum, Von, An" may stand above a bus timetable, too."""
+    said = " ".join(value for some in values.values() for value in some)
+    return "@" in said or (bool(values.get("subject")) and parse_day(" ".join(values.get("sent", ()))) is not None)
 
 
 def _goes_on(role: str, before: str, line: str) -> bool:
@@ -160,3 +168,21 @@ def unquoted(lines: Sequence[str]) -> list[str]:
     if not shown or quoted < 0.7 * len(shown):
         return list(lines)
     return [re.sub(r"^>\s?", "", line) for line in lines]
+
+
+def without_quotes(lines: Sequence[str]) -> list[str]:
+    """The lines without mail that is quoted to be answered, and the line that says who wrote it: other people's words
+    to the office are nobody's business."""
+    kept: list[str] = []
+    for line in lines:
+        if not line.startswith(">"):
+            kept.append(line)
+            continue
+        # who wrote it, and when, may stand on two lines
+        while kept and not kept[-1].strip():
+            kept.pop()
+        for count in (1, 2):
+            if kept[-count:] and _ANSWERED.fullmatch(" ".join(kept[-count:]).strip()):
+                del kept[-count:]
+                break
+    return kept

@@ -1,4 +1,4 @@
-"""Walking through compressed WARC files with fastwarc, where it is installed: the same records in less than half the
+"""Walking through compressed WARC files with fastwarc, where it is installed: the same records in two thirds of the
 time. It stops at the first thing that is not as it should be, and leaves the rest to the walk that knows damage.
 """
 
@@ -7,9 +7,9 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, BinaryIO
 
-__all__ = ["FastRecord", "fast_records"]
+from archive_pipeline.warc.streams import MEMBER_START
 
-MEMBER_START = b"\x1f\x8b\x08"
+__all__ = ["FastRecord", "fast_records"]
 
 
 class FastRecord:

@@ -10,7 +10,6 @@ import hashlib
 import io
 import logging
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,28 +20,14 @@ from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecord, ArcWarcRecordLoader
 
 from archive_pipeline.errors import FixityError
-from archive_pipeline.warc.coding import GZIP
 from archive_pipeline.warc.fast import FastRecord, fast_records
+from archive_pipeline.warc.streams import CHUNK, MAX_HEADER, MAX_LINE, MEMBER_START, RECORD_START, Member, Place, Plain
 
 __all__ = ["Damage", "ForeignBlock", "ForeignFile", "ForeignRecord", "Place"]
-
-CHUNK = 1 << 16
-MAX_LINE = 1 << 16
-MAX_HEADER = 1 << 20
-"""Bytes of one line, and of all header lines of a record, beyond which they are none."""
-
-MAX_UNCHECKED, MAX_RATIO = 500_000_000, 200
-"""Unpacked bytes from which on so many times the packed ones are taken for a bomb; pages shrink to a tenth."""
 
 MAX_HTTP_HEAD = 1 << 18
 SNIFFED = 512
 """Bytes of a payload that are kept to tell what it is."""
-
-MEMBER_START = b"\x1f\x8b\x08"
-RECORD_START = re.compile(
-    rb"(?=WARC/[01]\.\d+\r?\n[A-Za-z])|(?:^|\n)(?=(?:https?|ftp|dns|filedesc):\S* [\da-f.:]+ \d{14} )"
-)
-"""Where a record begins in what is not compressed: a WARC one, or the line of an ARC one."""
 
 # without a handler of its own its remarks on odd files would appear among our messages
 logging.getLogger("warcio").addHandler(logging.NullHandler())
@@ -54,19 +39,12 @@ KINDS = frozenset({"response", "resource", "revisit", "conversion"})
 MAX_DESCRIPTION = 1 << 16
 """Bytes of a metadata record in JSON that are kept."""
 
-DATE = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|[+-]00:?00)?")
+DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|[+-]00:?00)?)?)?)?")
+"""WARC-Date; since WARC 1.1 it may be as exact as the writer knows (W3CDTF)."""
+
 FIELD = re.compile(rb"^([^:\s]+)[ \t]*:[ \t]*(.*?)[ \t]*$")
 MOVED_FIELD = b"X-Crawler-Transfer-Encoding"
 """The name under which the transfer coding is kept once it was removed, as our own client does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a record begins: the byte of the file, and the byte of what is compressed from there on (0 for files that
-    are compressed record by record, or not at all)."""
-
-    offset: int
-    inner: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,114 +93,6 @@ class ForeignBlock:
     intact: bool
 
 
-class _Plain:
-    """The bytes of a file from one place on, as they are. `began` is where the record that is read now begins, `room`
-    what its header may still take."""
-
-    def __init__(self, file: BinaryIO, start: int) -> None:
-        self._file = file
-        self.position = start
-        self.began = start
-        self.room = MAX_HEADER
-
-    @property
-    def place(self) -> Place:
-        return Place(self.began)
-
-    def read(self, size: int = -1) -> bytes:
-        self._file.seek(self.position)
-        data = self._file.read(CHUNK if size < 0 else min(size, CHUNK))
-        self.position += len(data)
-        return data
-
-    def readline(self, size: int = -1) -> bytes:
-        self._file.seek(self.position)
-        line = self._file.readline(MAX_LINE + 1)
-        self.position += len(line)
-        _check_line(self, line)
-        return line
-
-    def skip_to(self, position: int) -> None:
-        self.position = position
-
-
-class _Member:
-    """What one gzip member holds, unpacked piece by piece. `end` is the byte behind it, once it was read whole."""
-
-    def __init__(self, file: BinaryIO, start: int) -> None:
-        self._file = file
-        self._next = start
-        self._inflater = zlib.decompressobj(GZIP)
-        self._buffer = b""
-        self._unpacked = 0
-        self.start = start
-        self.position = 0
-        self.began = 0
-        self.room = MAX_HEADER
-        self.end = 0
-
-    @property
-    def place(self) -> Place:
-        return Place(self.start, self.began)
-
-    def read(self, size: int = -1) -> bytes:
-        self._fill(1)
-        data = self._buffer[: CHUNK if size < 0 else min(size, CHUNK)]
-        self._take(len(data))
-        return data
-
-    def readline(self, size: int = -1) -> bytes:
-        while (end := self._buffer.find(b"\n")) < 0 and len(self._buffer) <= MAX_LINE:
-            if not self._fill(len(self._buffer) + 1):
-                break
-        line = self._buffer[: end + 1] if end >= 0 else self._buffer[: MAX_LINE + 1]
-        self._take(len(line))
-        _check_line(self, line)
-        return line
-
-    def skip_to(self, position: int) -> None:
-        while self.position < position and self.read(position - self.position):
-            pass
-
-    def skip_to_record(self) -> bool:
-        """Go to where the next record seems to begin; False when there is none in what can be unpacked."""
-        try:
-            while (match := RECORD_START.search(self._buffer)) is None:
-                self._take(max(0, len(self._buffer) - MAX_LINE))
-                if not self._fill(len(self._buffer) + 1):
-                    return False
-        except FixityError:
-            return False
-        self._take(match.end())
-        return True
-
-    def _take(self, size: int) -> None:
-        self._buffer = self._buffer[size:]
-        self.position += size
-
-    def _fill(self, size: int) -> bool:
-        """Unpack until so many bytes are there; False when there are no more. Raises FixityError."""
-        while len(self._buffer) < size and not self._inflater.eof:
-            data = self._inflater.unconsumed_tail
-            if not data:
-                self._file.seek(self._next)
-                data = self._file.read(CHUNK)
-                self._next += len(data)
-            try:
-                part = self._inflater.decompress(data, CHUNK)
-            except zlib.error as error:
-                raise FixityError(f"die komprimierten Daten sind beschädigt ({error})") from error
-            if not data and not part and not self._inflater.eof:
-                raise FixityError("die Datei bricht mitten im Datensatz ab")
-            self._buffer += part
-            self._unpacked += len(part)
-            if self._unpacked > MAX_UNCHECKED and self._unpacked > MAX_RATIO * (self._next - self.start):
-                raise FixityError("die komprimierten Daten sind eine Kompressionsbombe")
-        if self._inflater.eof:
-            self.end = self._next - len(self._inflater.unused_data)
-        return len(self._buffer) >= size
-
-
 class ForeignFile:
     """One WARC or ARC file of somebody else's. `file` can be sought in; `size` is its length in bytes.
 
@@ -233,7 +103,7 @@ class ForeignFile:
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file = file
         self._size = size
-        self._member: _Member | None = None
+        self._member: Member | None = None
 
     def close(self) -> None:
         """Close the file."""
@@ -261,7 +131,7 @@ class ForeignFile:
             opening = self._file.read(CHUNK)
             if opening.startswith(MEMBER_START):
                 compressed = True
-                found = _Member(self._file, offset)
+                found = Member(self._file, offset)
                 yield from self._in_member(found)
                 offset = found.end or self._next_member(offset + 1)
             elif not compressed and (RECORD_START.match(opening.lstrip(BLANK)) or self._next_member(0) == self._size):
@@ -287,17 +157,17 @@ class ForeignFile:
             block += data
         return _block_of(record, bytes(block))
 
-    def _at(self, place: Place) -> _Plain | _Member:
+    def _at(self, place: Place) -> Plain | Member:
         self._file.seek(place.offset)
         if self._file.read(len(MEMBER_START)) != MEMBER_START:
-            return _Plain(self._file, place.offset)
+            return Plain(self._file, place.offset)
         member = self._member
         if member is None or member.start != place.offset or member.position > place.inner:
-            member = self._member = _Member(self._file, place.offset)
+            member = self._member = Member(self._file, place.offset)
         member.skip_to(place.inner)
         return member
 
-    def _in_member(self, member: _Member) -> Iterator[ForeignRecord | Damage]:
+    def _in_member(self, member: Member) -> Iterator[ForeignRecord | Damage]:
         """The records of one gzip member: usually one."""
         while True:
             try:
@@ -313,7 +183,7 @@ class ForeignFile:
                 yield found
 
     def _uncompressed(self, start: int) -> Iterator[ForeignRecord | Damage]:
-        stream = _Plain(self._file, start)
+        stream = Plain(self._file, start)
         while True:
             try:
                 found = _next_record(stream)
@@ -330,7 +200,7 @@ class ForeignFile:
         """Where the next gzip member begins that opens with a record; the end of the file when there is none."""
         for offset in self._found(MEMBER_START, start):
             try:
-                if _parsed(_Member(self._file, offset)) is not None:
+                if _parsed(Member(self._file, offset)) is not None:
                     return offset
             except FixityError:
                 continue
@@ -358,13 +228,7 @@ class ForeignFile:
         return self._size
 
 
-def _check_line(stream: _Plain | _Member, line: bytes) -> None:
-    stream.room -= len(line)
-    if len(line) > MAX_LINE or stream.room < 0:
-        raise FixityError("der Kopf des Datensatzes ist überlang")
-
-
-def _parsed(stream: _Plain | _Member) -> ArcWarcRecord | None:
+def _parsed(stream: Plain | Member) -> ArcWarcRecord | None:
     """The record that begins here, its block not yet read; None at the end. Raises FixityError."""
     loader = ArcWarcRecordLoader(verify_http=False, arc2warc=True)
     line = b"\n"
@@ -383,7 +247,7 @@ def _parsed(stream: _Plain | _Member) -> ArcWarcRecord | None:
     return record
 
 
-def _next_record(stream: _Plain | _Member) -> ForeignRecord | bool | None:
+def _next_record(stream: Plain | Member) -> ForeignRecord | bool | None:
     """The next record, read to its end; False for one that holds nothing published, None at the end."""
     record = _parsed(stream)
     return None if record is None else _read_whole(record, stream.place)
@@ -423,13 +287,15 @@ def _walked(record: ArcWarcRecord | FastRecord, *, with_head: bool, kept: int) -
 
 
 def _about(record: ArcWarcRecord | FastRecord, place: Place) -> ForeignRecord | None:
-    """What a record's own header says; None for one that holds nothing published."""
+    """What a record's own header says; None for one that holds nothing published. Raises FixityError."""
     fields = record.rec_headers
     target = (fields.get_header("WARC-Target-URI") or "").strip()
     captured_at = _moment(fields.get_header("WARC-Date") or "")
     is_description = record.rec_type == "metadata" and _media_type(record.content_type) == "application/json"
-    if (record.rec_type not in KINDS and not is_description) or not target or captured_at is None:
+    if record.rec_type not in KINDS and not is_description:
         return None
+    if not target or captured_at is None:
+        raise FixityError("der Datensatz nennt keine Adresse oder keine Zeit")
     return ForeignRecord(
         place=place,
         kind=record.rec_type or "",
@@ -474,11 +340,14 @@ def _moment(text: str) -> datetime | None:
     match = DATE.fullmatch(text.strip())
     if match is None:
         return None
+    year, month, day, hour, minute, second = (
+        int(part or least) for part, least in zip(match.groups(), "011000", strict=False)
+    )
     try:
-        moment = datetime.fromisoformat(f"{match[1]}T{match[2]}")
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
-    return moment.replace(microsecond=int((match[3] or "0")[:6].ljust(6, "0")), tzinfo=UTC)
+    return moment.replace(microsecond=int((match[7] or "0")[:6].ljust(6, "0")))
 
 
 def _bare(value: str | None) -> str | None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
-from archive_pipeline.warc.foreign import MAX_RATIO, MAX_UNCHECKED, ForeignFile
+from archive_pipeline.warc.foreign import ForeignFile
+from archive_pipeline.warc.streams import MAX_RATIO, MAX_UNCHECKED
 
 __all__ = ["Package", "Part", "is_web_archive", "open_package"]
 

@@ -278,6 +278,8 @@ ARC_BLOCK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + PAGE
             ),
         ),
         ("ohne Typ.warc", by_hand(block=b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n" + PAGE)),
+        ("nur das Jahr.warc", by_hand(b"WARC/1.1", date_=b"2019")),
+        ("nur die Minute.warc", by_hand(b"WARC/1.1", date_=b"2019-05-17T09:30Z")),
         ("Lücken.warc", b"\r\n\r\n" + by_hand() + bytes(40)),
     ],
 )
@@ -331,6 +333,7 @@ def test_damage_is_told_and_the_rest_goes_on(archive, shelf, gz, damage, left):
         ("zufall.warc.gz", gzip.compress(bytes(range(256)) * 100)),
         ("kopf.warc", by_hand(more=b"X-Lang: " + b"x" * 200_000 + b"\r\n")),
         ("felder.warc.gz", gzip.compress(by_hand(more=b"X: y\r\n" * 400_000))),
+        ("ohne Zeit.warc", by_hand(date_=b"gestern")),
         ("ohne Länge.warc", by_hand().replace(b"Content-Length: ", b"Content-Width: ")),
         ("viel zu lang.warc", by_hand().replace(b"Content-Length: ", b"Content-Length: 99999999999999999")),
         ("kein Paket.wacz", b"PK\x03\x04" + bytes(100)),

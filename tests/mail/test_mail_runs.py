@@ -125,6 +125,15 @@ def test_a_mailbox_on_a_server_is_read_in_runs(apl, tmp_path, box):
     assert len(responses(folder)) == 4
 
 
+def test_a_source_is_tried_before_it_is_read(apl, tmp_path, box):
+    box.inbox.add(numbered(1))
+    folder = imap_archive(tmp_path / "archiv", box)
+    shown = apl("-C", folder, "sources", "test", "post", **SECRET).stdout
+    assert "Meldung 1 aus dem Kreis Ostwald" in shown
+    assert box.verbs().count("LOGIN") == box.verbs().count("LOGOUT")
+    assert not (folder / "archive").exists()
+
+
 def test_without_its_secret_a_source_fails_alone_and_says_why(apl, tmp_path, box):
     folder = imap_archive(tmp_path / "archiv", box)
     with (folder / "sources.toml").open("a", encoding="utf-8") as file:

@@ -111,6 +111,7 @@ def test_footers(line):
         "Anmelden können sich Interessierte bis zum 3. Mai.",
         "Wer sich beim Jobcenter abmelden will, kann das nun im Netz tun.",
         "Die Stadt hat die Bäume am Markt entfernen lassen.",
+        "Alle E-Mails, die bei der Verwaltung eingehen, werden seit Montag automatisch verteilt. " * 4,
     ],
 )
 def test_sentences_that_are_no_footers(line):
@@ -172,6 +173,8 @@ def test_recipients_of_a_forwarded_mail_are_private():
         "Von: Montag\nBis: Freitag\nOrt: Rathaus",
         "Datum: 6. Mai 2024\nOrt: Kreishaus\nThema: Brücke",
         "An: alle",
+        "Datum: 6. Mai 2024\nVon: Rathaus\nAn: Bahnhof",
+        "Datum: 6. Mai 2024\nVon: 10 Uhr\nAnlagen: keine",
         "Von: Ute Beispiel\nAn: die Redaktionen",
     ],
 )
@@ -186,6 +189,36 @@ def test_the_release_above_an_older_mail_is_the_release():
     letter = read_letter(raw)
     assert letter.text == BODY.strip()
     assert not letter.is_forwarded
+
+
+@pytest.mark.parametrize("break_before", [" ", "\n"])
+def test_what_others_wrote_is_nobodys_business(plugins, break_before):
+    who = f"Anna Kowalski{break_before}<redaktion@zeitung.example>"
+    quoted = f"Am 5. Mai 2024 um 18:02 schrieb {who}:\n\n> Meine Nummer: 0171 55\n"
+    processed = process(
+        captured(bytes(mail(f"{BODY}\n\n{quoted}")), media_type="message/rfc822"), Source(id="post"), plugins
+    )
+    assert processed.article.text.endswith("von denen das Land sechzig Prozent übernimmt.")
+    assert not any(word in repr(processed) for word in ("Kowalski", "0171"))
+
+
+def test_a_sentence_loses_only_an_address(plugins):
+    text = (
+        f"{BODY}\nAlle Termine der Bauarbeiten stehen im Netz, dort gibt es auch einen Plan der Umleitung über "
+        "Lindenhof und Moorfeld:\nhttps://news.kreis.example/c/8Fk2Lq9ZtX71 .\n\nFragen beantwortet außerdem die "
+        "Redaktion unter der Adresse redaktion@zeitung.example an jedem Werktag zwischen neun und zwölf Uhr vormittags."
+    )
+    shown = article_of(bytes(mail(text)), plugins).text
+    assert "Umleitung über Lindenhof" in shown
+    assert "an jedem Werktag zwischen neun und zwölf Uhr" in shown
+    assert "8Fk2" not in shown
+    assert "zeitung.example" not in shown
+
+
+@pytest.mark.parametrize(("host", "expected"), [("kreis.example", True), ("gmx.de", False)])
+def test_an_offices_own_mailbox_is_its_contact(plugins, host, expected):
+    raw = bytes(mail(f"{BODY}\nKontakt:\nTelefon 0333 99\ninfo@{host}\n", sender=f"presse@{host}", to=f"info@{host}"))
+    assert (f"info@{host}" in (article_of(raw, plugins).contact or "")) is expected
 
 
 def test_a_letterhead_with_labels_loses_nothing(plugins):
