@@ -62,6 +62,8 @@ _SEE_ALSO = re.compile(
     r"|anzeige\s*[-–:].{0,150}",
     re.I,
 )
+MAX_LINK = 250
+"""Characters of the longest line that is one link and its label."""
 _SHARE_BLOCK = re.compile(
     r"(?:bewerten|teilen(?: sie)?(?: dies| das)? mit|(?:diesen |den )?(?:artikel|beitrag) (?:teilen|bewerten)"
     r"|gefällt mir|share this"
@@ -152,7 +154,7 @@ def _lines_anywhere(article: Article) -> Article:
         [
             line
             for line in lines(article.text)
-            if plain(line.text) in _ANYWHERE or _SEE_ALSO.fullmatch(line.text.strip())
+            if len(line.text) <= MAX_LINK and (plain(line.text) in _ANYWHERE or _SEE_ALSO.fullmatch(line.text.strip()))
         ],
     )
 

@@ -37,7 +37,8 @@ _NO_PLACE = re.compile(
     r"(?:Hintergrund|Hinweis|Achtung|Info(?:rmation)?|Wichtig|Termin|Fazit|Danke|Stand|Update|Neu|Nein|Heute|Gestern"
     r"|Morgen|Guten Tag|Herzlich"
     r"|Willkommen|Pressemitteilung|Foto|Bild|Ja|Doch|Corona|Thema|Programm|Ergebnis|Frage|Antwort|Beispiel|Endlich"
-    r"|Zusammen|Gemeinsam)\b",
+    r"|Zusammen|Gemeinsam|CDU|CSU|SPD|FDP|AfD|BSW|ÖDP|UWG|FWG|GRÜNE|LINKE|VOLT|PIRATEN|NABU|BUND|ADFC|ADAC|VCD|AWO|DRK"
+    r"|THW|DLRG|VDK|SOVD|DGB|GEW|IHK|HWK|DITIB|EKD|DAK|AOK|BKK|KVHS|VHS|LEADER|ÖPNV|KITA|FAQ|PDF)\b",
     re.I,
 )
 

@@ -5,6 +5,8 @@ publication, a full date in the address, the feed's entry, a mail's header, a la
 date beside the heading, a date line of its own, dates of the page as a whole. The strongest evidence gives
 the day; two independent pieces that agree raise the confidence, contradicting strong ones lower it. Days after the
 capture and copyright years never count. Dates within sentences are events and are never taken.
+Machine-readable dates of standing pages (start pages, products, WordPress pages) and of meta elements without a
+settled meaning ("date") are weak: they say when the page was set up or delivered.
 """
 
 import re
@@ -19,13 +21,14 @@ import htmldate
 from lxml.html import HtmlElement
 
 from archive_pipeline.clean.charset import decode
-from archive_pipeline.clean.documents import front_matter, mail_message
-from archive_pipeline.clean.markup import element_text, markup_of
+from archive_pipeline.clean.documents import READERS, front_matter, read_document
+from archive_pipeline.clean.markup import Markup, element_text, markup_of
 from archive_pipeline.clean.page import MAIL, MARKDOWN
 from archive_pipeline.clean.spans import Line, cut_lines, lines, plain
 from archive_pipeline.clean.text import normalise_line
 from archive_pipeline.clean.title import find_heading
 from archive_pipeline.language.days import EARLIEST, days_in, parse_day, parse_iso
+from archive_pipeline.mail import read_letter
 from archive_pipeline.model import Article, Capture, Source
 from archive_pipeline.protocols import Page
 
@@ -41,8 +44,6 @@ _PUBLISHED_META = (
     "dcterms.created",
     "dc.date.issued",
     "dc.date.created",
-    "dc.date",
-    "dcterms.date",
     "pubdate",
     "publishdate",
     "publish-date",
@@ -51,11 +52,17 @@ _PUBLISHED_META = (
     "parsely-pub-date",
     "article_date_original",
     "cxenseparse:recs:publishtime",
+    "dc.created",
+    "dc.date",
+    "dcterms.date",
+    "dc:date",
     "date",
     "last-published",
-    "dc:date",
-    "dc.created",
 )
+_UNSPECIFIC_META = frozenset({"dc.date", "dcterms.date", "dc:date", "date", "last-published"})
+"""Meta elements that content systems fill with the day of publication, of the last change or of delivery."""
+_STANDING_BODY = re.compile(r"(?:^|\s)(?:page-id-\d+|product-template\S*|single-product)(?:$|\s)")
+_STANDING_TYPES = frozenset({"website", "product", "profile", "product.item"})
 _PUBLISHED_MARK = re.compile(r"publish|posted|entry-date|pubdate|erschienen|datePublished|dateCreated|created", re.I)
 _DATE_MARK = re.compile(r"date|datum|publish|posted|byline|meta|timestamp|zeit|stand|erschienen|info", re.I)
 _FOREIGN_MARK = re.compile(
@@ -67,6 +74,9 @@ _EVENT = re.compile(
     r"|gestorben)\b|beginn:|dauer:|termin:|©",
     re.I,
 )
+_UNRELATED = re.compile(r"comment|kommentar|related|event|termin|calendar|kalender|copyright|list", re.I)
+NEXT = 8
+"""Elements around the heading that can't belong to another release, whatever their class says: "teaser__date"."""
 _UNSEEN = frozenset({"script", "style", "title", "option", "noscript"})
 OPENING = 40
 MAX_SHOWN = 200
@@ -75,6 +85,7 @@ MAX_BESIDE = 60
 BEFORE, AFTER, CLOSE = 60, 80, 45
 """Elements before and after the heading within which a date belongs to it, and within which it surely does."""
 _MODIFIED_MARK = re.compile(r"modif|update|aktualisiert", re.I)
+_MODIFIED_META = ("article:modified_time", "og:updated_time", "dcterms.modified", "dc.date.modified", "datemodified")
 _URL_DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)[/_.-]?(0?[1-9]|1[0-2])[/_.-]?(0[1-9]|[12]\d|3[01])(?!\d)")
 _URL_DAY_FIRST = re.compile(r"(?<!\d)(0[1-9]|[12]\d|3[01])[-_.]?(0[1-9]|1[0-2])[-_.]?(20\d\d)(?!\d)")
 _LABEL = re.compile(
@@ -95,6 +106,12 @@ _DATE_LINE = re.compile(
     r"|so)\w{0,8}[.,]{0,2}\s+(?:den\s+)?)?DAY(?:\s*[,|–-]?\s*(?:um\s+)?\d{1,2}[:.]\d\d(?:\s*uhr)?)?\s*[.|–-]?",
     re.I,
 )
+_BARE_LABEL = re.compile(
+    r"(?:veröffentlicht|erschienen|publiziert|erstellt|eingestellt|aktualisiert)(?: am)?\s*:?|(?:meldungs|erscheinungs"
+    r"|veröffentlichungs|publikations)?datum\s*:?|stand\s*:",
+    re.I,
+)
+"""A label whose date the extractor dropped with its element."""
 _EMBARGO = re.compile(r"sperrfrist|embargo|\bfrei ab\b", re.I)
 _NUMBER_LINE = re.compile(
     r"[|\s]*(?:(?:presse|medien)(?:mitteilung|meldung|information|info|erklärung|dienst)\w*|PM|PI)?\s*(?:Nr\.?"
@@ -103,7 +120,9 @@ _NUMBER_LINE = re.compile(
     re.I,
 )
 _BARS = re.compile(r"\s*(?:\||//|•|·|\s[–—-]\s)\s*")
-_DATELINE_DAY = re.compile(r"^[A-ZÄÖÜ][^.!?\d]{1,60}?[,/(]\s*(?:den\s+)?DAY\)?\s*[.:–—-]")
+_DATELINE_DAY = re.compile(
+    r"^[A-ZÄÖÜ][^.!?\d]{1,60}?[,/(]\s*(?:den\s+)?DAY\)?\s*[.:–—-]|^\(DAY\)\s*[–—:-]?\s*[A-ZÄÖÜ„\"]|^DAY\s*[–—:|-]\s+[A-ZÄÖÜ„\"]"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +151,9 @@ class Dates:
             article = _decided(article, [item for item in found if EARLIEST <= item.day <= limit])
         if article.published is None and page.tree is not None:
             article = _searched(article, page.tree, capture, limit)
-        return article
+        if article.published is None and page.media_type in READERS:
+            article = _made(article, page, limit)
+        return _with_modified(article, page.tree, limit) if page.tree is not None else article
 
 
 def _decided(article: Article, found: list[Evidence]) -> Article:
@@ -147,10 +168,13 @@ def _decided(article: Article, found: list[Evidence]) -> Article:
         return sum(1 + other.strong for other in found if abs(other.day - item.day) <= timedelta(days=1))
 
     best = max(found, key=weight)
+    # a day apart is one publication: what readers see is right where the machine's date is that of an edit in the night
+    eve = [item for item in found if item.day == best.day - timedelta(days=1) and item.source in ("text", "label")]
+    best = max(eve, key=weight) if eve else best
     agreeing = [item for item in found if abs(item.day - best.day) <= timedelta(days=1)]
     against = [item for item in found if item.strong and abs(item.day - best.day) > timedelta(days=3)]
     sure = any(item.strong for item in agreeing) or len({item.source for item in agreeing}) > 1
-    outvoted = len(against) >= len([item for item in agreeing if item.strong])
+    outvoted = len(against) >= len({item.source for item in agreeing})
     return replace(
         article,
         published=best.day,
@@ -162,19 +186,20 @@ def _decided(article: Article, found: list[Evidence]) -> Article:
 def _hints(page: Page) -> Iterator[Evidence]:
     """What the source, a mail's header or a front matter say."""
     capture = page.capture
-    if page.media_type == MAIL and (day := _mail_day(capture)):
-        yield Evidence(day=day, source="header", strong=True)
+    if page.media_type == MAIL:
+        # when it was sent, or forwarded: the text may know better, and the source's hint says no more
+        if day := read_letter(capture.body).day:
+            yield Evidence(day=day, source="header", strong=False)
+        return
     if page.media_type == MARKDOWN:
         fields, _ = front_matter(decode(capture))
         stated = fields.get("date") or fields.get("datum") or ""
         if day := parse_iso(stated) or parse_day(stated):
             yield Evidence(day=day, source="meta", strong=True)
     if capture.published and (day := parse_iso(capture.published) or _header_day(capture.published)):
-        yield Evidence(day=day, source="hint", strong=True)
-
-
-def _mail_day(capture: Capture) -> date | None:
-    return _header_day(str(mail_message(capture.body).get("date", "")))
+        # beside a document out of a mail stands when the mail was sent
+        enclosed = capture.status is None and page.media_type in READERS
+        yield Evidence(day=day, source="hint", strong=not enclosed)
 
 
 def _header_day(text: str) -> date | None:
@@ -187,12 +212,13 @@ def _header_day(text: str) -> date | None:
 def _markup(tree: HtmlElement, capture: Capture, article: Article) -> Iterator[Evidence]:
     """Structured data, meta elements, `time` elements, the address, dates beside the heading."""
     markup = markup_of(tree)
+    standing = _is_standing(tree, markup)
     stated = markup.data.published
     if stated and (day := parse_iso(stated) or parse_day(stated)):
-        yield Evidence(day=day, source="json-ld", strong=True)
+        yield Evidence(day=day, source="json-ld", strong=not standing)
     for name in _PUBLISHED_META:
         if name in markup.meta and (day := parse_iso(markup.meta[name]) or parse_day(markup.meta[name])):
-            yield Evidence(day=day, source="meta", strong=True)
+            yield Evidence(day=day, source="meta", strong=not standing and name not in _UNSPECIFIC_META)
             break
     yield from _times(tree)
     yield from _address(capture.url or "")
@@ -200,6 +226,15 @@ def _markup(tree: HtmlElement, capture: Capture, article: Article) -> Iterator[E
     stated = markup.data.page_published
     if stated and (day := parse_iso(stated)):
         yield Evidence(day=day, source="json-ld", strong=False)
+
+
+def _is_standing(tree: HtmlElement, markup: Markup) -> bool:
+    """Whether the page says of itself that it is no dated article but a standing page: a WordPress page (its body
+    has the class "page-id-…", a post "single"), a start page, a product. Its date is the day it was set up."""
+    body = tree.find(".//body")
+    if body is not None and _STANDING_BODY.search(body.get("class") or ""):
+        return True
+    return markup.first("og:type", "") in _STANDING_TYPES and markup.data.headline is None
 
 
 def _address(url: str) -> Iterator[Evidence]:
@@ -261,7 +296,10 @@ def _visible(tree: HtmlElement, article: Article) -> Iterator[Evidence]:
                 continue
             text = normalise_line(part)
             hit = next(days_in(text), None)
-            if hit is None or _foreign(element, own) or _EMBARGO.search(text):
+            if hit is None or _EMBARGO.search(text):
+                continue
+            beside = abs(position - anchor) <= NEXT and not _UNRELATED.search(element.get("class") or "")
+            if _foreign(element, own) and not beside:
                 continue
             day, start, end = hit
             labelled = bool(_LABEL.search(text[:start] or _before(element)))
@@ -315,7 +353,7 @@ def _date_lines(article: Article) -> tuple[Article, list[Evidence]]:
     doomed: list[Line] = []
     for line in lines(article.text)[:5]:
         text = line.text.strip()
-        if _is_number_line(text):
+        if _is_number_line(text) or _BARE_LABEL.fullmatch(text):
             doomed.append(line)
             continue
         hit = next(days_in(text), None) if len(text) <= 150 else next(days_in(text[:100]), None)
@@ -357,3 +395,22 @@ def _searched(article: Article, tree: HtmlElement, capture: Capture, limit: date
     )
     day = parse_iso(found) if found else None
     return replace(article, published=day, published_confidence="low", published_source="text") if day else article
+
+
+def _with_modified(article: Article, tree: HtmlElement, limit: date) -> Article:
+    """The article with the day of its last change, where markup states one later than the day of publication."""
+    markup = markup_of(tree)
+    stated = (markup.data.modified, *(markup.meta.get(name) for name in _MODIFIED_META))
+    days = (parse_iso(text) for text in stated if text)
+    day = next((day for day in days if day is not None and EARLIEST <= day <= limit), None)
+    if day is None or article.modified or (article.published is not None and day <= article.published):
+        return article
+    return replace(article, modified=day)
+
+
+def _made(article: Article, page: Page, limit: date) -> Article:
+    """The day a document was made, as its properties say, at low confidence: it may have been converted years later."""
+    day = read_document(page.media_type, page.capture.body).created
+    if day is None or not EARLIEST <= day <= limit:
+        return article
+    return replace(article, published=day, published_confidence="low", published_source="meta")

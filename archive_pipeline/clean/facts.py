@@ -7,20 +7,22 @@ a mail from its headers; of a PDF from its properties; of Markdown from its fron
 
 import re
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, takewhile
 
 from lxml.html import HtmlElement
 
 from archive_pipeline.clean.charset import decode
-from archive_pipeline.clean.documents import front_matter, mail_message, pdf_title
+from archive_pipeline.clean.documents import READERS, front_matter, read_document
 from archive_pipeline.clean.figures import split_credit
 from archive_pipeline.clean.markup import Markup, element_text, markup_of
-from archive_pipeline.clean.page import MAIL, MARKDOWN, PDF
+from archive_pipeline.clean.page import MAIL, MARKDOWN
 from archive_pipeline.clean.persons import byline_names, is_office, is_person
 from archive_pipeline.clean.spans import plain, terms
 from archive_pipeline.clean.text import normalise_line
 from archive_pipeline.clean.title import find_title
+from archive_pipeline.errors import Skip
 from archive_pipeline.language.days import days_in
+from archive_pipeline.mail import read_letter
 from archive_pipeline.model import Article, Capture, Credit, Source
 from archive_pipeline.protocols import Page
 
@@ -45,6 +47,11 @@ _SUBJECT_SUFFIX = re.compile(
 )
 _CAPTION = re.compile(r"caption|bildunterschrift|bildtext|image-?text|media__?description", re.I)
 _PHOTO = re.compile(r"copyright|credit|bildnachweis|fotonachweis|bildquelle|photographer|fotograf", re.I)
+_RIGHTS = re.compile(
+    r"^\W*(?:copyright|©|\(c\))?\W*(?:19|20)\d\d\b|all rights reserved|alle rechte|impressum|datenschutz", re.I
+)
+"""What stands in a copyright line of the site, which is no photo credit."""
+_FOOTER = re.compile(r"(?:^|[-_])(?:footer|foot|fuss)(?:$|[-_])", re.I)
 _SUBTITLE = re.compile(r"sub-?(?:title|headline|head)|unter(?:titel|zeile|überschrift)", re.I)
 _BYLINE = re.compile(
     r"(?:\b|_)authors?\b|author[-_]{0,2}name|byline|(?:\b|_)autor(?:in|en)?\b|post-author|entry-author|verfasser", re.I
@@ -65,7 +72,15 @@ _SECTION = re.compile(
     re.I,
 )
 """What stands where a byline is expected and is none: sections, links to forms, kinds of text."""
+_PARTICLE = re.compile(r"(?:von|vom|van|de|del|della|den|der|di|da|du|zu|zum|zur|ten|ter|el|al|bin)\b")
 _CARD_LABEL = re.compile(r"verfasst|geschrieben|written|autor|author|von\b", re.I)
+_LABELLED = ("b", "strong", "span", "p", "div", "dt", "th", "td", "li", "em", "i", "small", "h6")
+_AUTHOR_LABEL = re.compile(
+    r"\s*(?P<label>von|by|text|autor(?:/-?in|in(?:/autor)?|en|innen|:in|\*in|innen und autoren)?"
+    r"|verfasser(?:/-?in|in|:in)?|verfasst von|redakteur(?:in)?|erstellt von)\s*(?P<colon>:?)\s*(?=$|[A-ZÄÖÜ])",
+    re.I,
+)
+_AUTHOR_PAGE = re.compile(r"/(?:autor(?:en|in|innen)?|authors?|redakteure?|personen?|team)/", re.I)
 _PIECE = re.compile(r"\s*(?:[|•·]|\s[–-](?=\s)|(?<=\d)\s+-)\s*")
 _DESK = re.compile(r"^(?:redaktion|text|ansprechpartner(?:in)?|verantwortlich)\s*:\s*|\s*\([^()]*\)", re.I)
 _AUTHOR_META = ("author", "article:author", "dc.creator", "dcterms.creator", "parsely-author")
@@ -87,13 +102,13 @@ class EarlyFacts:
     """Slot 150: fills the fields that markup, mail headers or front matter name and that are still empty."""
 
     def clean(self, article: Article, page: Page, source: Source) -> Article:
-        """The article with what the markup says; its text is left alone."""
+        """The article with what the markup says; its text is left alone. Raises Skip for what mail programs answer."""
         capture = page.capture
         article = replace(article, url=article.url or capture.url, media_type=page.media_type)
         if page.media_type == MAIL:
             return _from_mail(article, capture)
-        if page.media_type == PDF:
-            return _from_pdf(article, page)
+        if page.media_type in READERS:
+            return _from_document(article, page)
         if page.media_type == MARKDOWN:
             return _from_front_matter(article, capture)
         tree = page.tree
@@ -101,17 +116,22 @@ class EarlyFacts:
 
 
 def _from_mail(article: Article, capture: Capture) -> Article:
-    subject = normalise_line(str(mail_message(capture.body).get("subject", "")))
+    letter = read_letter(capture.body)
+    if letter.is_automatic:
+        raise Skip("automatische Antwort oder Zustellbericht, keine Meldung")
+    subject = normalise_line(letter.subject)
     title = _SUBJECT_SUFFIX.sub("", _SUBJECT_PREFIX.sub("", subject)).strip(" :|–-")
     # "Pressemitteilung" alone says nothing: then the first lines of the mail name the release
     if plain(title) in _NO_SUBJECT or not re.search(r"[^\W\d_]{3}", title):
         title = ""
-    return replace(article, title=article.title or title or None)
+    return replace(article, title=article.title or title or None, url=article.url or letter.url)
 
 
-def _from_pdf(article: Article, page: Page) -> Article:
-    """The title in the document's properties, when the first page shows it: many properties hold file names."""
-    title = normalise_line(pdf_title(page.capture.body))
+def _from_document(article: Article, page: Page) -> Article:
+    """The title in the document's properties, when its beginning shows it: many properties hold file names."""
+    document = read_document(page.media_type, page.capture.body)
+    article = replace(article, notes=tuple(dict.fromkeys((*article.notes, *document.notes))))
+    title = normalise_line(document.title)
     shown = f" {plain(page.text[:OPENING])} "
     known = 10 <= len(title) <= 250 and f" {plain(title)} " in shown and len(title.split()) >= 3
     return replace(article, title=article.title or title) if known else article
@@ -167,7 +187,7 @@ def _author(markup: Markup, tree: HtmlElement) -> str | None:
         stated = next((list(names) for names in named if any(map(is_person, names))), stated)
     if not any(map(is_person, stated)):
         account = markup.first(*_AUTHOR_META) or ""
-        stated = _bylines(tree) or _dated_byline(tree) or stated
+        stated = _bylines(tree) or _dated_byline(tree) or _labelled_byline(tree) or stated
         stated = stated or ([] if is_office(account) else list(byline_names(account)))
     kept = [
         name for name in stated if plain(name) not in markup.sites and not name.startswith("http") and _is_author(name)
@@ -212,6 +232,46 @@ def _bylines(tree: HtmlElement) -> list[str]:
     return []
 
 
+def _labelled_byline(tree: HtmlElement) -> list[str]:
+    """The persons behind a label or in a link to an author's page: "<b>Von:</b> Götz Berg", "<dt>Autorin</dt><dd>",
+    "Autorin: Uta Berg, Projektleiterin", "von <a href="/autoren/uta-berg">Uta Berg</a>"."""
+    for element in tree.iter(*_LABELLED):
+        text = element.text or ""
+        if len(text) > MAX_BYLINE or not (match := _AUTHOR_LABEL.match(text)):
+            continue
+        if _reader(element) or _in_footer(element):
+            continue
+        rest = normalise_line(text[match.end() :])
+        if not rest and match.group("label").casefold() in ("von", "by") and not match.group("colon"):
+            # "von" is a label only where a link to the author's page follows
+            link = next(iter(element), None)
+            rest = element_text(link) if link is not None and _AUTHOR_PAGE.search(link.get("href") or "") else ""
+        elif not rest:
+            rest = _behind(element)
+        elif not match.group("colon"):
+            continue
+        if persons := list(takewhile(is_person, byline_names(_DESK.sub("", rest)))):
+            return persons
+    return []
+
+
+def _behind(element: HtmlElement) -> str:
+    """The text right behind a label: its element's next child, its tail, the next element, the tail of a line break."""
+    inner = next((text for child in element if (text := element_text(child) or normalise_line(child.tail))), "")
+    if inner:
+        return inner
+    following: HtmlElement | None = element
+    for _ in range(3):
+        if following is None:
+            return ""
+        if tail := normalise_line(following.tail):
+            return tail
+        following = following.getnext()
+        if following is not None and (text := element_text(following)):
+            return text if len(text) <= MAX_BYLINE else ""
+    return ""
+
+
 def _marks(element: HtmlElement) -> str:
     return f"{element.get('class') or ''} {element.get('rel') or ''} {element.get('itemprop') or ''}"
 
@@ -233,6 +293,8 @@ def _is_author(name: str) -> bool:
         and not is_office(name)
         and bool(_LETTERS.search(name))
         and not _SECTION.match(name)
+        and not re.search(r"[!?]", name)
+        and not (" " in name and name[0].islower() and not _PARTICLE.match(name))
     )
 
 
@@ -256,6 +318,13 @@ def _names_in(element: HtmlElement) -> list[str]:
     return names
 
 
+def _in_footer(element: HtmlElement) -> bool:
+    return any(
+        ancestor.tag in ("footer", "nav") or _FOOTER.search(ancestor.get("id") or "")
+        for ancestor in (element, *element.iterancestors())
+    )
+
+
 def _credits(tree: HtmlElement) -> tuple[Credit, ...]:
     """Captions and photo credits of the figures of the page, outside navigation and footer."""
     found: dict[tuple[str, str], Credit] = {}
@@ -266,7 +335,7 @@ def _credits(tree: HtmlElement) -> tuple[Credit, ...]:
         if not kind or len(found) >= MAX_CREDITS:
             continue
         text = element_text(element)
-        if not 5 <= len(text) <= 600:
+        if not 5 <= len(text) <= 600 or _RIGHTS.search(text) or _in_footer(element):
             continue
         for credit in split_credit(text, photo=kind == "photo"):
             found.setdefault((credit.kind, credit.text), credit)

@@ -14,14 +14,15 @@ _LABEL = re.compile(
     re.I,
 )
 _CAPTION = re.compile(
-    r"Abb(?:ildung|\.)\s*\d{1,2}\s*:|\(?v\.\s?l\.\s?(?:n\.\s?r\.)?\s*:?|\(?von links(?: nach rechts)?\s*[:(]|(?:bild"
+    r"(?:bild|foto) zur meldung\s*:"
+    r"|Abb(?:ildung|\.)\s*\d{1,2}\s*:|\(?v\.\s?l\.\s?(?:n\.\s?r\.)?\s*:?|\(?von links(?: nach rechts)?\s*[:(]|(?:bild"
     r"|foto)(?:unterschrift|text|unterzeile|zeile)\s*:|BU\s*:|Bildtext"
     r"|(?:auf dem (?:foto|bild)|unser (?:bild|foto) zeigt|das (?:foto|bild) zeigt|(?:im|zum) (?:bild|foto)|(?:foto"
     r"|bild)\s*\(v)",
     re.I,
 )
 _COPYRIGHT_END = re.compile(r"(?:^|[\s(])(?:©|\(c\))\s*[^©\n.!?:]{2,80}\)?$", re.I)
-_CAPTION_LABEL = re.compile(r"^(?:(?:bild|foto)(?:unterschrift|text|unterzeile|zeile)|BU)\s*:\s*", re.I)
+_CAPTION_LABEL = re.compile(r"^(?:(?:bild|foto)(?:unterschrift|text|unterzeile|zeile| zur meldung)|BU)\s*:\s*", re.I)
 
 
 def is_caption(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 
-from archive_pipeline.clean.page import DOCX, MAIL, PDF
+from archive_pipeline.clean.page import DOCX, MAIL, ODT, PDF
 from archive_pipeline.clean.spans import lines
 from archive_pipeline.errors import Quarantine
 from archive_pipeline.language.identify import stop_word_share, words
@@ -30,7 +30,7 @@ class Gate:
         """The article unchanged, when it reads like a release."""
         if not article.text:
             raise Quarantine("kein Text gefunden: Das Dokument hat keinen lesbaren Hauptteil")
-        formatted = page.tree is not None or page.media_type in (PDF, DOCX, MAIL)
+        formatted = page.tree is not None or page.media_type in (PDF, DOCX, ODT, MAIL)
         if formatted and len(article.text) < MINIMUM:
             raise Quarantine(f"zu kurz: {len(article.text)} Zeichen, erwartet mindestens {MINIMUM}")
         found = [line.text.strip() for line in lines(article.text)]

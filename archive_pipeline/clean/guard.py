@@ -4,6 +4,7 @@ import re
 
 from lxml.html import HtmlElement
 
+from archive_pipeline.clean.documents import read_document
 from archive_pipeline.clean.page import PDF, block_text
 from archive_pipeline.errors import CleanError, Quarantine
 from archive_pipeline.model import Article, Source
@@ -13,6 +14,10 @@ __all__ = ["Guard"]
 
 SHORT_PAGE = 1_500
 """Characters of visible text up to which a page can be an error page, a login form or an empty shell."""
+
+NO_TEXT_LAYER = (
+    "no_text_layer: Die PDF-Datei enthält nur Bilder, keinen Text; eine Fassung mit Texterkennung (OCR) einlesen"
+)
 
 _ERROR_TITLE = re.compile(
     r"\b(?:404|403|500|502|503|410)\b.{0,40}(?:not found|nicht gefunden|forbidden|error|fehler|gone|unavailable"
@@ -52,8 +57,10 @@ class Guard:
             raise Quarantine("XML ohne Seite: Feed, Sitemap oder Daten statt einer Meldung")
         if not text.strip():
             if page.media_type == PDF:
-                raise Quarantine("no_text_layer: PDF ohne Textebene (nur Bilder)")
+                raise Quarantine(NO_TEXT_LAYER)
             raise CleanError("Datei enthält keinen Text, nur Leerraum")
+        if page.media_type == PDF and (flaw := read_document(PDF, page.capture.body).flaw):
+            raise Quarantine(f"garbled_text_layer: Der Text der PDF-Datei ist nicht lesbar ({flaw})")
         if page.tree is not None:
             _check_page(page.tree)
         return article

@@ -7,13 +7,16 @@ number and day, then the title. What stands above the title is letterhead, whate
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 
 from lxml.html import HtmlElement
 
 from archive_pipeline.clean.boilerplate import is_furniture, is_sentence
+from archive_pipeline.clean.layout import runs_on
 from archive_pipeline.clean.markup import element_text
 from archive_pipeline.clean.persons import is_office, is_person
 from archive_pipeline.clean.spans import Line, cut_lines, lines, plain
+from archive_pipeline.clean.title import find_heading
 from archive_pipeline.model import Article, Source
 from archive_pipeline.protocols import Page
 
@@ -22,6 +25,9 @@ __all__ = ["Headlines"]
 MAX_OPENING = 16
 """Lines before the first sentence that can be letterhead, title and subtitle."""
 MAX_TITLE_LINES = 3
+MAX_OVERLINE = 80
+_OVERLINES = frozenset({"p", "div", "span", "small", "strong", "h2", "h3", "h4"})
+_PATH = re.compile(r"(?:start|startseite|home)\s*(?:[»›>/|]|::)\s*\S", re.I)
 
 _ISSUER = re.compile(
     r"(?:die |der |das )?(?:CDU|CSU|SPD|FDP|GRÜNEN?|Grünen?|Bündnis 90|BÜNDNIS 90|DIE LINKE|Die Linke|AfD|BSW|Volt"
@@ -38,13 +44,19 @@ _ISSUER_BODY = re.compile(
     r"|landrat|landrätin|bürgermeister|magistrat|ausschuss|e\.\s?V\.",
     re.I,
 )
+_ADVERBIAL = re.compile(
+    r"\s(?:für|im|in|aus|mit|zum|zur|zu|an|am|auf|bei|beim|durch|gegen|nach|über|um|unter|vom|von|vor|zwischen)\s.*"
+)
+"""What follows a preposition doesn't say who speaks: "Mehr Busse für den Landkreis" is no office."""
 _VERB_LIKE = re.compile(
     r"\b(?:ist|sind|war|wird|werden|wurde|hat|haben|besucht|fordert|fordern|lädt|laden|informiert|stellt|stellen"
     r"|bleibt|bleiben|kommt|kommen|geht|gehen|setzt|setzen|will|wollen|soll|sollen|sucht|suchen|startet|starten"
     r"|begrüßt|kritisiert|unterstützt|warnt|warnen|bittet|erhält|feiert|plant|planen|wählt|wählen|zeigt|macht|gibt"
     r"|sagt|fördert|fördern|ehrt|baut|bauen|lehnt|ordnet|erneuert|öffnet|steigt|steigen|sinkt|dankt|wächst|zieht"
     r"|schließt|verleiht|verlängert|gewinnt|präsentiert|veröffentlicht|verabschiedet|beschließt|beginnt|hilft"
-    r"|schafft|führt|bringt|nimmt|legt|bietet|ruft|kann|darf|muss|müssen|braucht|brauchen)\b"
+    r"|schafft|führt|bringt|nimmt|legt|bietet|ruft|kann|darf|muss|müssen|braucht|brauchen"
+    # names of bodies hold no lower-case words in -t: "Landkreis testet", "Stadt saniert"
+    r"|[a-zäöüß]{3,}t)\b"
 )
 _KIND = re.compile(
     r"(?:\w+ )?(?:(?:presse|medien)\W?(?:mitteilung|meldung|information|info|dienst|erklärung|einladung|notiz)\w*)"
@@ -72,6 +84,8 @@ _NO_TITLE = re.compile(
 )
 _BY = re.compile(r"^(?:Von|Text:|Autor(?:in)?:)\s+")
 _SENTENCE = re.compile(r"[.!?…][\"“”»«’')]*$")
+_SENTENCE_INSIDE = re.compile(r"[A-ZÄÖÜa-zäöüß]{3}[.!?][“”\"]? [„\"]?[A-ZÄÖÜ].*[^.!?…“”\"»)]$")
+"""A sentence and the beginning of another one: the first line of a paragraph that was broken at a width."""
 _UNFINISHED = re.compile(r"[,;:]$")
 
 
@@ -83,16 +97,31 @@ class Headlines:
         if not article.text:
             return article
         if page.tree is not None:
+            article = _without_overline(article, page.tree)
             return article if article.subtitle else _with_emphasised(article, page.tree)
         found = lines(article.text)
         first = next((line.number for line in found if is_sentence(line.text)), len(found))
         if first == len(found):
             head = [line for line in found[:1] if len(found) > 1 and _may_be_title(line.text)]
-            return _with_headlines(article, head)
+            return _with_headlines(article, head, page.text)
         article = _without_letterhead(article, found[: min(first, MAX_OPENING)])
         found = lines(article.text)
         first = next((line.number for line in found if is_sentence(line.text)), len(found))
-        return _with_headlines(article, [x for x in found[: min(first, 12)] if _may_be_title(x.text)])
+        return _with_headlines(article, [x for x in found[: min(first, 12)] if _may_be_title(x.text)], page.text)
+
+
+def _without_overline(article: Article, tree: HtmlElement) -> Article:
+    """The article without a first line that stands above the heading: a kicker, or the path through the site."""
+    opening = next(iter(lines(article.text)), None)
+    heading = find_heading(tree, article.title)
+    if opening is None or heading is None or len(opening.text) > MAX_OVERLINE or _SENTENCE.search(opening.text):
+        return article
+    if _PATH.match(opening.text):
+        return cut_lines(article, "breadcrumb", [opening])
+    for element in islice(heading.itersiblings(preceding=True), 3):
+        if element.tag in _OVERLINES and plain(element_text(element)) == plain(opening.text):
+            return cut_lines(article, "kicker", [opening])
+    return article
 
 
 def _with_emphasised(article: Article, tree: HtmlElement) -> Article:
@@ -164,7 +193,8 @@ def _is_short(text: str) -> bool:
     return len(text.split()) <= 5 and not _VERB_LIKE.search(text) and not re.search(r"[:!?.–„\"]", text)
 
 
-def _with_headlines(article: Article, head: Iterable[Line]) -> Article:
+def _with_headlines(article: Article, head: Iterable[Line], source: str) -> Article:
+    """The article with title and subtitle from these lines; `source` is the text as it was laid out."""
     head = [line for line in head if len(line.text) <= 200 and not _UNFINISHED.search(line.text)]
     if not head:
         return article
@@ -175,10 +205,24 @@ def _with_headlines(article: Article, head: Iterable[Line]) -> Article:
     rest = [line for line in head if line not in doomed]
     subtitle = article.subtitle
     # one line between title and body is a subtitle; several are a list or subheadings of unknown rank
-    if doomed and subtitle is None and len(rest) == 1 and rest[0].number > doomed[0].number and len(rest[0].text) >= 15:
+    below = doomed and subtitle is None and len(rest) == 1 and rest[0].number > doomed[0].number
+    if below and len(rest[0].text) >= 15 and not _opens_paragraph(rest[0].text, source):
         subtitle = rest[0].text
         doomed.append(rest[0])
     return cut_lines(replace(article, title=title, subtitle=subtitle), "headline", doomed)
+
+
+def _opens_paragraph(text: str, source: str) -> bool:
+    """Whether a line is no headline but the beginning of running text: a sentence ends within it and another begins,
+    or it is the first line of a block, or the next line goes on with it."""
+    if _SENTENCE_INSIDE.search(text):
+        return True
+    rows = [" ".join(row.split()) for row in source.split("\n")]
+    if text not in rows:
+        return False
+    number = rows.index(text)
+    above, following = rows[number - 1] if number else "", next(iter(rows[number + 1 :]), "")
+    return bool(following) and (not above or runs_on(text, following) or not is_sentence(following))
 
 
 def _shown(head: list[Line], title: str) -> list[Line]:
@@ -197,7 +241,7 @@ def _is_issuer(text: str) -> bool:
     """Whether a line is the name of a body ("CDU Kreisverband Lippe"), not a headline about one."""
     return (
         len(text) <= 90
-        and (bool(_ISSUER.match(text)) or (is_office(text) and len(text.split()) <= 6))
+        and (bool(_ISSUER.match(text)) or (is_office(_ADVERBIAL.sub("", text)) and len(text.split()) <= 6))
         and bool(_ISSUER_BODY.search(text))
         and not re.search(r"[:@]|\d{3}", text)
         and not _VERB_LIKE.search(text)

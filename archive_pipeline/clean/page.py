@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+import zlib
 from collections.abc import Container
 from functools import cached_property
 from io import BytesIO
@@ -11,22 +12,28 @@ from lxml import etree
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from archive_pipeline.clean.charset import decode, is_binary
-from archive_pipeline.clean.documents import docx_text, mail_message, mail_part, markdown_text, pdf_text
+from archive_pipeline.clean.documents import (
+    DOCX,
+    ODT,
+    PDF,
+    READERS,
+    markdown_text,
+    read_document,
+)
 from archive_pipeline.clean.spans import terms
 from archive_pipeline.errors import CleanError
+from archive_pipeline.mail import read_letter
 from archive_pipeline.model import Capture
 
-__all__ = ["DOCX", "MAIL", "MARKDOWN", "PDF", "CapturePage", "block_text", "parse_html"]
+__all__ = ["DOCX", "MAIL", "MARKDOWN", "ODT", "PDF", "CapturePage", "block_text", "parse_html"]
 
-PDF = "application/pdf"
-DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 MAIL = "message/rfc822"
 MARKDOWN = "text/markdown"
 
 MAX_CHARACTERS = 20_000_000
 """Decoded characters beyond which a document is refused; the fetch layer caps bodies at about the same size."""
 MAX_MARKUP = 8_000_000
-"""Characters of HTML, embedded images not counted, beyond which a page is refused; a tree takes 30 times as much."""
+"""Bytes of HTML in UTF-8, embedded images not counted, beyond which a page is refused; a tree takes 30 times as much."""
 MAX_ELEMENTS = 200_000
 """Elements beyond which a page is refused; the largest real press pages have about 10,000."""
 
@@ -64,7 +71,7 @@ _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
 _COUNT = etree.XPath("count(//*)")
 # embedded images and the like: nothing a cleaner reads, and a torment for every pattern that is tried on them
-_HUGE_VALUE = re.compile(r"""="[^"<>]{20000,}"|='[^'<>]{20000,}'""")
+_HUGE_VALUE = re.compile(rb"""="[^"<>]{20000,}"|='[^'<>]{20000,}'""")
 
 
 def parse_html(text: str) -> HtmlElement:
@@ -72,13 +79,15 @@ def parse_html(text: str) -> HtmlElement:
 
     Raises CleanError for what can't be a page: nothing parsed, nested too deeply, too many elements.
     """
-    if len(text) > 100_000:
-        text = _HUGE_VALUE.sub('=""', text)
-    if len(text) > MAX_MARKUP:
-        raise CleanError(f"HTML ist zu groß für eine Meldung: {len(text)} Zeichen, erlaubt sind {MAX_MARKUP}")
+    # as bytes, because one emoji makes a text of four bytes a character
+    markup = text.encode("utf-8", "replace").replace(b"\x00", b"")
+    if len(markup) > 100_000:
+        markup = _HUGE_VALUE.sub(b'=""', markup)
+    if len(markup) > MAX_MARKUP:
+        raise CleanError(f"HTML ist zu groß für eine Meldung: {len(markup)} Bytes, erlaubt sind {MAX_MARKUP}")
     parser = HTMLParser(collect_ids=False, encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
-        tree = document_fromstring(text.replace("\x00", "").encode("utf-8", "replace"), parser=parser)
+        tree = document_fromstring(markup, parser=parser)
     except (etree.LxmlError, ValueError, AssertionError) as error:
         raise CleanError(f"HTML ist nicht lesbar: {error}") from error
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log):
@@ -139,32 +148,32 @@ class CapturePage:
 
     @cached_property
     def _source(self) -> str:
-        """The decoded body of a text format."""
+        """The decoded body of a text format, its line breaks those of Unix."""
         text = decode(self._capture)
         if len(text) > MAX_CHARACTERS:
             raise CleanError(f"Text ist länger als {MAX_CHARACTERS} Zeichen")
-        return text
+        return text.replace("\r\n", "\n").replace("\r", "\n")
 
     @cached_property
     def text(self) -> str:
-        """The decoded source text; of PDF, DOCX, mail and Markdown the text they hold.
+        """The decoded source text; of PDF, DOCX, ODT, mail and Markdown the text they hold.
 
         Pages of a PDF are separated by a form feed. Raises CleanError when the capture holds no text.
         """
         media_type, body = self.media_type, self._capture.body
-        if media_type == PDF:
-            return pdf_text(body)
-        if media_type == DOCX:
-            return docx_text(body)
+        if media_type in READERS:
+            return read_document(media_type, body).text
         if media_type == MAIL:
-            kind, content = mail_part(mail_message(body))
-            return block_text(parse_html(content)) if kind == "text/html" else _lines(content)
+            letter = read_letter(body)
+            if not letter.text.strip():
+                raise CleanError("E-Mail enthält keinen Textteil", hint="Anhänge werden als eigene Dokumente eingelesen")
+            return letter.text
         if not media_type.startswith("text/") and not media_type.endswith("xml"):
             reason = _REFUSED.get(media_type, f"Binärdatei ({media_type}), kein Text")
             raise CleanError(reason, hint="Format umwandeln oder aus der Quelle ausschließen")
         if media_type == MARKDOWN:
             return markdown_text(self._source)
-        return _lines(self._source)
+        return self._source
 
     @cached_property
     def tree(self) -> HtmlElement | None:
@@ -172,20 +181,23 @@ class CapturePage:
         if self.media_type not in _HTML_TYPES:
             return None
         tree = parse_html(self.text)
+        # up to four bytes a character that hardly anybody asks for again: who does, has it decoded again
+        for name in ("text", "_source"):
+            self.__dict__.pop(name, None)
         # lxml makes a new object for an element that nobody holds, each time it is met; a dozen passes meet all
         self._held = list(tree.iter())
         return tree
 
 
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def _zip_type(body: bytes) -> str:
     try:
         with zipfile.ZipFile(BytesIO(body)) as archive:
-            return DOCX if "word/document.xml" in archive.namelist() else "application/zip"
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError):
+            names = archive.namelist()
+            if "word/document.xml" in names:
+                return DOCX
+            is_odt = "mimetype" in names and archive.open("mimetype").read(100).decode("latin-1").startswith(ODT)
+            return ODT if is_odt else "application/zip"
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, LookupError, RuntimeError):
         return "application/zip"
 
 

@@ -15,6 +15,7 @@ _OFFICE = re.compile(
     r"|\be\.\s?v\b|gmbh|\bag\b|stiftung|ministerium|landkreis|\bkreis\b|\bstadt\b|gemeinde|\bamt\b|fraktion|partei"
     r"|bündnis|bundesamt"
     r"|\b(?:cdu|csu|spd|fdp|grünen?|linke|afd|bsw|volt|fw|piraten|uwg|ödp)\b|wähler|institut|universität|hochschule"
+    r"|nachrichten\b|diakonie|caritas|\b(?:deutschland|österreich|schweiz|europa|germany|publisher|herausgeber|theme)\b"
     r"|agentur|online|\.(?:de|at|ch|com|net"
     r"|org)\b"
     r"|www\.|http|@|zeitung|magazin|verlag|medien|blog\b|radio|geschäftsstelle|sekretariat|unbekannt|gast\b|anonym",
@@ -34,7 +35,7 @@ _CLUTTER = re.compile(
     r"|<).*$",
     re.I | re.S,
 )
-_SPLIT = re.compile(r"\s*(?:;|,|(?<=[a-zäöüß])\s*/\s*(?=[A-ZÄÖÜ])|&|\s\+\s|\s(?:und|and|u\.)\s)\s*")
+_SPLIT = re.compile(r"\s*(?:;|,|(?<=[a-zäöüß])\s*/\s*(?=[A-ZÄÖÜ])|&|\s\+\s|\s(?:und|and|u\.|im Gespräch mit)\s)\s*")
 AGENCY_MARK = re.compile(
     r"(?:dpa(?:[-/ ]?(?:lno|lnw|lsw|lby|lhe|lth|infocom|tmn|afxp?))?|ots|afp|epd|kna|sid|apa|rtr|reuters|ddp|dapd"
     r"|red|pm|pi|idw|news aktuell|wor)"

@@ -7,9 +7,13 @@ from itertools import takewhile
 
 from archive_pipeline.clean.boilerplate import is_sentence
 from archive_pipeline.clean.figures import caption_text, is_caption, split_credit
+from archive_pipeline.clean.number import find_number, number_near_heading
+from archive_pipeline.clean.page import MAIL
 from archive_pipeline.clean.persons import AGENCY_MARK, byline_names, is_office, is_person
 from archive_pipeline.clean.spans import Line, cut, cut_lines, lines
-from archive_pipeline.language.days import BERLIN, parse_day
+from archive_pipeline.clean.text import normalise_line
+from archive_pipeline.language.days import BERLIN, days_in, parse_day
+from archive_pipeline.mail import read_letter
 from archive_pipeline.model import Article, Credit, Source
 from archive_pipeline.protocols import Page
 
@@ -26,7 +30,7 @@ _INLINE_CREDIT = re.compile(
 )
 _SOURCE = re.compile(r"\(?Quelle(?:n)?\s*:\s*(.{2,150}?)\)?(?<!V)\.?", re.I)
 _BYLINE = re.compile(
-    r"\(?(?P<label>Von|By|Ein (?:Beitrag|Bericht|Gastbeitrag|Kommentar) von"
+    r"\(?(?P<label>[Vv]on|By|Ein (?:Beitrag|Bericht|Gastbeitrag|Kommentar) von"
     r"|(?:Text|Bericht)(?: und (?:Fotos?|Bild(?:er)?))?:"
     r"|(?:Autor(?:in|en|innen|\*innen)?|Verfasser(?:in)?)(?::|(?= [A-ZÄÖÜ]))|Redaktion:)\s+(?P<names>.{2,120}?)\)?\.?"
 )
@@ -73,6 +77,8 @@ MAX_UNLABELLED = 220
 _MAIL_SIGNATURE = re.compile(r"--\s*")
 
 
+OPENING = 6
+"""Lines in which a text may state its number."""
 MAX_TAIL = 12
 MAX_BEHIND = 6
 """Lines at the end of a text among which pictures are described: caption and credit of a few."""
@@ -92,7 +98,17 @@ class PressFields:
         """The article with these fields; every line taken out is in `removed`."""
         for rule in (_author_note, _contact, _contact_tail, _about, _credits, _source_line, _byline, _embargo):
             article = rule(article)
-        return article
+        return article if article.number else replace(article, number=_number(article, page))
+
+
+def _number(article: Article, page: Page) -> str | None:
+    """The release number in a mail's subject, in the first lines or beside the heading of a page."""
+    subject = read_letter(page.capture.body).subject if page.media_type == MAIL else ""
+    opening = (line.text.strip() for line in lines(article.text)[:OPENING])
+    for text in (normalise_line(subject), *(text for text in opening if not is_sentence(text))):
+        if number := find_number(text):
+            return number
+    return number_near_heading(page.tree, article.title) if page.tree is not None else None
 
 
 def _author_note(article: Article) -> Article:
@@ -265,6 +281,9 @@ def _byline(article: Article) -> Article:
                 article = replace(article, credits=(*article.credits, Credit(kind="photo", text=photo.group(1))))
             if persons:
                 article = replace(article, author=article.author or "; ".join(persons))
+            if any(days_in(text)):
+                # the rule for date lines reads the day, and cuts the line
+                continue
             if persons or office:
                 return cut_lines(article, "byline", [line])
         mark = _MARK.fullmatch(text)

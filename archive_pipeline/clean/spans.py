@@ -7,7 +7,10 @@ from functools import lru_cache
 
 from archive_pipeline.model import Article, Removed
 
-__all__ = ["Line", "cut", "cut_lines", "lines", "plain", "terms"]
+__all__ = ["LARGE", "Line", "cut", "cut_lines", "large_removals", "lines", "plain", "terms"]
+
+LARGE = 0.3
+"""Share of a text from which on what one rule removed is worth a look: furniture is less, a release misread is more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,15 @@ def cut(article: Article, rule: str, spans: Iterable[tuple[int, int]]) -> Articl
 def cut_lines(article: Article, rule: str, doomed: Iterable[Line]) -> Article:
     """The article without these whole lines of its text, together with the line breaks that set them off."""
     return cut(article, rule, _whole(article.text, sorted(doomed, key=lambda line: line.start)))
+
+
+def large_removals(article: Article) -> tuple[tuple[str, float], ...]:
+    """The rules that removed more than 30 % of the extracted text, all their spans together, each with its share."""
+    whole = len(article.text) + sum(len(span.text) for span in article.removed)
+    taken: dict[str, int] = {}
+    for span in article.removed:
+        taken[span.rule] = taken.get(span.rule, 0) + len(span.text)
+    return tuple((rule, size / whole) for rule, size in taken.items() if size > LARGE * whole)
 
 
 _BREAKS = re.compile(r"\n*")

@@ -16,7 +16,8 @@ _INVISIBLE = dict.fromkeys(
 _CONTROL = dict.fromkeys([*range(9), 11, *range(14, 32), *range(127, 160)])
 _BREAKS = {0x0D: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n", 0x0C: "\n"}
 _TABLE = {**_INVISIBLE, **_CONTROL, **_BREAKS}
-_BLANK = re.compile(r"[^\S\n]+")
+# runs of white space that are not the one space they are to become
+_BLANK = re.compile(r" {2,}[^\S\n]*| ?[^\S\n ][^\S\n]*")
 _LIST_ITEM = re.compile(r"(?:[-–•*·▪◦‣]|\d{1,2}[.)]|[a-z]\))\s|.*\s\|(?:\s|$)|\|")
 
 

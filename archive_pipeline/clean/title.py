@@ -40,6 +40,8 @@ _KICKER = re.compile(
     r"kicker|overline|topline|dachzeile|roofline|spitzmarke|rubrik|category|pretitle|supertitle|hidden", re.I
 )
 _DIALOG = re.compile(r"cookie|consent|modal|overlay|popup", re.I)
+_BYLINE = re.compile(r"(?:von|text:|autor(?:in)?:|foto:|datum:?)\s", re.I)
+_LEVELS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _ELSEWHERE = frozenset({"nav", "aside", "footer", "form"})
 
 
@@ -63,14 +65,15 @@ def find_title(markup: Markup, tree: HtmlElement, url: str | None, hint: str | N
     for level, share in (("h1", 0.0), ("h2", 0.5), ("h3", 0.5)):
         for heading in _headings(tree, level):
             if sites.specific(heading) and _contained(heading, named, share):
-                return _with_kicker(
-                    _without_kicker(heading, named), [text for text in named if text is not markup.title_element], sites
-                )
+                published = [text for text in named if text is not markup.title_element]
+                return _in_mixed_case(_with_kicker(_without_kicker(heading, named), published, sites), named)
     stripped = [title for text in named if (title := _without_affixes(text, sites))]
-    if stripped and (len(named) > 1 or not _SECTION.fullmatch(stripped[0])):
+    section = not stripped or _SECTION.fullmatch(stripped[0]) or len(stripped[0].split()) == 1
+    if stripped and (len(named) > 1 or not section):
         return stripped[0]
+    # many old pages call themselves by their section alone, and set the title as a heading of any level
     shown = next(
-        (text for level in ("h1", "h2", "h3") for text in _headings(tree, level) if sites.specific(text)), None
+        (x for level in _LEVELS for x in _headings(tree, level) if sites.specific(x) and not _BYLINE.match(x)), None
     )
     return shown or next(iter(stripped), None)
 
@@ -144,6 +147,18 @@ def _with_kicker(heading: str, named: list[str], sites: _Sites) -> str:
     return heading
 
 
+def _in_mixed_case(title: str, named: list[str]) -> str:
+    """The title as a document title spells it where the heading is set in capitals: those are a matter of design."""
+    if not title.isupper() or len(title.split()) < 2:
+        return title
+    for text in named:
+        start = text.casefold().find(title.casefold())
+        spelt = text[start : start + len(title)]
+        if start >= 0 and spelt.casefold() == title.casefold() and not spelt.isupper():
+            return spelt
+    return title
+
+
 def _headings(tree: HtmlElement, level: str) -> list[str]:
     """Texts of the headings of one level, without kickers inside them; logos (links to the start page) left out."""
     found = []
@@ -176,6 +191,8 @@ def _without_affixes(text: str, sites: _Sites) -> str | None:
         return None
     best = max(parts, key=len)
     site, colon, rest = best.partition(": ")
+    if colon and plain(rest) in _GENERIC:
+        return None
     if colon and sites.is_name(site) and sites.specific(rest):
         best = rest
     pieces = _DASH.split(best)

@@ -19,6 +19,8 @@ def out_line(document_id: str, processed: Processed, *, details: bool = False) -
         "published": article.published.isoformat() if article.published else None,
         "published_confidence": article.published_confidence,
         "published_source": article.published_source,
+        "modified": article.modified.isoformat() if article.modified else None,
+        "number": article.number,
         "author": article.author,
         "agency": article.agency,
         "language": article.language,

@@ -50,6 +50,8 @@ def _show_release(release: Release) -> None:
     if article.published_confidence == "low":
         date += " (unsicher)"
     _line("Datum", date)
+    _line("Geändert", german_date(article.modified) if article.modified else None)
+    _line("Nummer", article.number)
     _line("Quelle", release.source_id)
     _line("Adresse", release.url or release.path)
     _line("Autor", article.author)

@@ -246,3 +246,11 @@ def test_a_date_after_the_capture_is_no_date(clean) -> None:
         b'<html><head><meta name="date" content="2031-01-01"></head><body><p>' + TEXT.encode() + b"</p></body></html>"
     )
     assert clean(body).article.published is None
+
+
+def test_a_byline_with_a_date_gives_both(clean) -> None:
+    text = f"Lindenau pflanzt Bäume\n\nvon Klara Winter, 8.5.2012\n\n{TEXT}"
+    article = clean(text.encode(), key="x.txt", media_type="text/plain").article
+    assert article.author == "Klara Winter"
+    assert article.published == date(2012, 5, 8)
+    assert "Klara Winter" not in article.text

@@ -16,7 +16,7 @@ def document(name: str) -> Path:
 
 
 def test_there_are_pages_to_check() -> None:
-    assert len(CASES) >= 50
+    assert len(CASES) >= 60
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -28,11 +28,13 @@ def test_page(name, clean) -> None:
 
     assert cleaned.status == expected.get("status", "accepted"), cleaned.reason
     assert expected.get("reason", "") in cleaned.reason
-    for field in ("title", "subtitle", "author", "dateline", "source_line", "agency"):
+    for field in ("title", "subtitle", "author", "dateline", "source_line", "agency", "number"):
         if field in expected:
             assert getattr(article, field) == expected[field], field
-    if "published" in expected:
-        assert (article.published.isoformat() if article.published else None) == expected["published"]
+    for field in ("published", "modified"):
+        if field in expected:
+            day = getattr(article, field)
+            assert (day.isoformat() if day else None) == expected[field], field
     if "confidence" in expected:
         assert article.published_confidence == expected["confidence"]
     assert expected.get("embargo", "") in (article.embargo or "")
@@ -45,6 +47,7 @@ def test_page(name, clean) -> None:
     assert [text for text in expected.get("residue", ()) if text in article.text] == []
     for field in ("contact", "boilerplate"):
         assert [text for text in expected.get(field, ()) if text not in (getattr(article, field) or "")] == []
+    assert not (expected.get("no_credits") and article.credits)
     for kind, text in expected.get("credits", ()):
         assert any(credit.kind == kind and credit.text.startswith(text) for credit in article.credits), article.credits
     assert set(expected.get("notes", ())) <= set(article.notes)

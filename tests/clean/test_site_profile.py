@@ -5,6 +5,7 @@ import pytest
 from archive_pipeline.clean.profile import SiteProfile
 from archive_pipeline.errors import ConfigError
 from archive_pipeline.model import Article, Source
+from archive_pipeline.rules import read_rules
 
 BODY = (
     "Der Landkreis Auental baut die Radwege entlang der Kreisstraßen aus. Dafür stehen zwei Millionen Euro bereit. " * 3
@@ -36,7 +37,7 @@ def load(tmp_path):
     def load_text(text: str) -> SiteProfile:
         path = tmp_path / "rules.toml"
         path.write_text(text, encoding="utf-8")
-        return SiteProfile.load(path)
+        return SiteProfile(read_rules(path, "probe").sites)
 
     return load_text
 
@@ -94,11 +95,17 @@ def test_date_format(load, page_of) -> None:
     [
         ("", r"\[\[site\]\]"),
         ("site = 1", r"\[\[site\]\]"),
-        ("[[site]]\nhosts = ['a']", "hosts und body"),
+        ("[[site]]\nhosts = ['a']", 'Schlüssel "body" fehlt'),
+        ("[[site]]\nbody = 'p'", "hosts oder fetchers"),
         ("[[site]]\nhosts = ['a']\nbody = 'p:::x'", "p:::x"),
         ("[[site]]\nhosts = ['a']\nbody = '//p['", "nicht lesbar"),
         ("[[site]]\nhosts = ['a']\nbody = 'div >'", "div >"),
-        ("[[site]]\nhosts = ['a']\nbody = 'p'\ntitel = 'h1'", "titel"),
+        ("[[site]]\nhosts = ['a']\nbody = 'p'\ntitel = 'h1'", '"titel" – meinten Sie "title"'),
+        ("[[site]]\nhosts = ['a']\nbody = '//p[foo:bar()]'", "nicht lesbar"),
+        ("[[site]]\nhosts = ['https://a.de/x']\nbody = 'p'", 'meinten Sie "a.de"'),
+        ("[[site]]\nhosts = ['a']\nbody = 'p'\ndate = {selector = 'p', form = '%d'}", 'meinten Sie "format"'),
+        ("[[site]]\nhosts = ['a']\nbody = 'p'\ndate = {selector = 'p', format = '%d.%m.'}", "Tag, Monat und Jahr"),
+        ("[[site]]\nhosts = ['a']\nbody = 'p'\nvalid_from = 2020-02-01\nvalid_until = 2020-01-01", "liegt nach"),
         ("[[site]]\nhosts = 3\nbody = 'p'", "hosts"),
         ("[[site]]\nhosts = ['a']\nbody = 'p'\nvalid_from = '2020'", "valid_from"),
         ("[[site]\n", "rules.toml"),
@@ -107,4 +114,5 @@ def test_date_format(load, page_of) -> None:
 def test_mistakes_name_the_file_and_the_value(text, message, load) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         load(text)
-    assert "rules.toml" in caught.value.message
+    assert "rules.toml:" in caught.value.message
+    assert all(problem.line for problem in caught.value.problems)
