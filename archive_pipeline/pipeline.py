@@ -436,6 +436,7 @@ class _Journey:
         """Releases on the web are looked at again; what came as a file or mail tells of its changes itself."""
         item = attempt.due.item
         on_the_web = attempt.unmodified or any(capture.status is not None for capture in attempt.captures)
+        on_the_web = on_the_web and attempt.source.path is None  # web archives hold answers, and are files
         if attempt.state == "captured" and on_the_web:
             plan_check(self.db, item, utc_now(), changed=(attempt.source.id, item.key) in changed)
 

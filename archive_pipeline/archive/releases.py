@@ -45,7 +45,8 @@ def store_release(
     """Write release, version, derivation, tags and outbox row. Call inside `write_tx`, after `record_capture`.
 
     A payload the release already had, or one whose article reads the same (only the page around it changed), is
-    no new version.
+    no new version. One that was captured before the current version, as in somebody else's web archive, becomes a
+    version and leaves the current one current.
     """
     if processed.article is None:
         raise ValueError("only accepted documents become releases")
@@ -55,6 +56,9 @@ def store_release(
     if known is not None and _is_known(db, release_id, capture, processed.article):
         return Stored(release_id=release_id, change="unchanged")
     version_id = capture.sha256[:ID_LENGTH]
+    is_older = known is not None and _is_older(db, release_id, capture)
+    if is_older and _has_version(db, release_id, version_id):
+        return Stored(release_id=release_id, change="unchanged")
     if _return_to(db, release_id, version_id, processed.article):
         note_change(db, release_id, "changed", now)
         return Stored(release_id=release_id, change="changed")
@@ -64,6 +68,8 @@ def store_release(
         [release_id, version_id, number, capture.sha256, capture.captured_at.isoformat(), capture.record_id],
     )
     _derive(db, release_id, version_id, 1, processed, software)
+    if not is_older:
+        _make_current(db, release_id, version_id, 1, processed.article)
     change: Literal["new", "changed"] = "new" if known is None else "changed"
     note_change(db, release_id, change, now)
     return Stored(release_id=release_id, change=change)
@@ -80,7 +86,9 @@ def store_derivation(
         )
     )["n"]
     number = int(newest) + 1
+    assert processed.article is not None
     _derive(db, release_id, version_id, number, processed, software)
+    _make_current(db, release_id, version_id, number, processed.article)
     note_change(db, release_id, "changed", now)
     return number
 
@@ -124,6 +132,32 @@ def _is_known(db: Database, release_id: str, capture: Capture, article: Article)
     return bool(
         current["sha256"] == capture.sha256
         or (current["title"], current["text"], current["published"]) == (article.title, article.text, published)
+    )
+
+
+def _is_older(db: Database, release_id: str, capture: Capture) -> bool:
+    """Whether the capture was made before that of the current version."""
+    row = next(
+        db.query(
+            """SELECT v.captured_at FROM release r JOIN version v ON v.release_id = r.id AND v.id = r.version_id
+               WHERE r.id = ?""",
+            [release_id],
+        ),
+        None,
+    )
+    return row is not None and capture.captured_at < datetime.fromisoformat(row["captured_at"])
+
+
+def _has_version(db: Database, release_id: str, version_id: str) -> bool:
+    rows = db.query("SELECT 1 FROM version WHERE release_id = ? AND id = ?", [release_id, version_id])
+    return next(rows, None) is not None
+
+
+def _make_current(db: Database, release_id: str, version_id: str, number: int, article: Article) -> None:
+    published = article.published.isoformat() if article.published else None
+    db.execute(
+        "UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ?, text_digest = ? WHERE id = ?",
+        [version_id, number, article.title, published, text_digest(article), release_id],
     )
 
 
@@ -195,10 +229,6 @@ def _derive(db: Database, release_id: str, version_id: str, number: int, process
                VALUES (?, ?, ?, ?, ?, ?, ?)""",
             [*key, quote.text, quote.speaker, quote.start, quote.end],
         )
-    db.execute(
-        "UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ?, text_digest = ? WHERE id = ?",
-        [version_id, number, article.title, published, text_digest(article), release_id],
-    )
 
 
 def note_change(db: Database, release_id: str, change: Literal["new", "changed", "tagged"], now: datetime) -> int:

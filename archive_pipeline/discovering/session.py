@@ -6,7 +6,7 @@ look at a site must not cost it more than a visitor's click through a few pages.
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from http import HTTPStatus
@@ -63,6 +63,7 @@ class Session:
         self._end = None if seconds is None else monotonic() + seconds
         self._watch = watch
         self._answers: dict[str, CaptureResult | FetchError] = {}
+        self._contexts: list[SourceContext] = []
         self.requests: list[Request] = []
         self.spent = False
 
@@ -81,7 +82,13 @@ class Session:
             logged=self._count,
             secret=lambda name: secret(name, os.environ),
         )
+        self._contexts.append(inner)
         return LookingContext(self, source, inner)
+
+    def close(self) -> None:
+        """Hang up where mail servers were called."""
+        for context in self._contexts:
+            context.close()
 
     def answer(self, inner: SourceContext, url: str, item: Item | None, parent: Capture | None) -> CaptureResult:
         """What an address answers, asked for at most once. Raises FetchError, also when the budget is spent."""
@@ -212,7 +219,7 @@ def open_session(
     with TemporaryDirectory() as folder:
         store = WarcStore(Path(folder), software=SOFTWARE, operator="", clock=utc_now)
         try:
-            yield Session(
+            session = Session(
                 client,
                 store,
                 base=base or Path(folder),
@@ -221,5 +228,7 @@ def open_session(
                 seconds=seconds,
                 watch=watch,
             )
+            with closing(session):
+                yield session
         finally:
             store.close()

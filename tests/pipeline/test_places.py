@@ -1,11 +1,14 @@
 """One release at several places: spellings of an address, a site that moved, a page in two sections."""
 
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlite_utils import Database
+from warcio.statusandheaders import StatusAndHeaders
+from warcio.warcwriter import WARCWriter
 
 from archive_pipeline.pipeline import Connections, run
 from archive_pipeline.workspace import open_workspace
@@ -126,3 +129,36 @@ def test_a_release_that_changes_at_its_second_place_is_a_new_version_of_it(
     assert len(places(tmp_path)) == 1
     again = fetch()
     assert (again.total("new"), again.total("changed")) == (0, 0)
+
+
+def test_an_older_capture_leaves_the_current_version_current(apl: Any, tmp_path: Path) -> None:
+    """Somebody else's web archive, imported after the site itself: its captures are earlier versions."""
+    site = Farm().host("amt.example")
+    site.release(1, "/a", addition="Damals war der Termin am Montag, inzwischen ist er am Freitag.")
+    old = site.pages["/a"].body
+    site.release(1, "/a")
+    for name, body, day in (("neu", site.pages["/a"].body, "2026-05-01"), ("alt", old, "2025-01-01")):
+        path = tmp_path / f"{name}.warc.gz"
+        with path.open("wb") as stream:
+            writer = WARCWriter(stream, gzip=True)
+            head = StatusAndHeaders("200 OK", [("Content-Type", "text/html; charset=utf-8")], protocol="HTTP/1.1")
+            record = writer.create_warc_record(
+                "http://amt.example/a",
+                "response",
+                payload=io.BytesIO(body),
+                http_headers=head,
+                warc_headers_dict={"WARC-Date": f"{day}T08:00:00Z"},
+            )
+            writer.write_record(record)
+            record.raw_stream.close()  # a temporary file that warcio leaves open
+    apl("init", tmp_path / "archiv")
+    new = apl.json("-C", tmp_path / "archiv", "import", tmp_path / "neu.warc.gz", "--source", "netz", "--json")
+    older = apl.json("-C", tmp_path / "archiv", "import", tmp_path / "alt.warc.gz", "--source", "netz", "--json")
+    assert (new["new"], older["new"], older["changed"]) == (1, 0, 1)
+    db = Database(str(tmp_path / "archiv" / "archive" / "archive.db"))
+    texts = [row["text"] for row in db.query("SELECT text FROM v_release")]
+    versions = [row["captured_at"][:10] for row in db.query("SELECT captured_at FROM version ORDER BY number")]
+    db.close()
+    assert versions == ["2026-05-01", "2025-01-01"]
+    assert len(texts) == 1
+    assert "Damals" not in texts[0]
