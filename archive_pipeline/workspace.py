@@ -78,7 +78,7 @@ def http_client(
         clock=utc_now,
         interval=settings.request_interval,
         user_agent=settings.user_agent,
-        pace=Pace(settings.path / "hosts", sleep=sleep),
+        pace=Pace(settings.path / "hosts" if settings.path.is_dir() else None, sleep=sleep),
         proxy=settings.proxy,
         proxy_credentials=(user, password) if colon else None,
         ca_bundle=settings.ca_bundle,

@@ -100,6 +100,7 @@ def hosts(plain: bool) -> Iterator[list[int]]:
     here, there = spawn.Pipe()
     server = spawn.Process(target=serve, args=(there, plain), daemon=True)
     server.start()
+    there.close()  # or a server that can't start would be waited for
     try:
         yield here.recv()
     finally:

@@ -243,7 +243,8 @@ def restore(db: Database, capture: Capture, *, check_at: datetime | None = None)
     Its next check is planned from the time of the capture, or for `check_at`: where the process was killed right after
     the capture, so that what came with the document may be missing.
     """
-    planned = check_at or capture.captured_at + CHECK_GAPS[0] - EARLY
+    on_the_web = capture.target.startswith(("http://", "https://"))
+    planned = check_at or (capture.captured_at + CHECK_GAPS[0] - EARLY if on_the_web else None)
     db.execute(
         """INSERT INTO item (source_id, key, url, title, published, media_type, fingerprint, captured_fingerprint,
              state, attempts, first_seen_at, last_seen_at, checks, next_check_at)
@@ -263,7 +264,7 @@ def restore(db: Database, capture: Capture, *, check_at: datetime | None = None)
             "media_type": capture.media_type,
             "fingerprint": capture.fingerprint,
             "at": capture.captured_at.isoformat(),
-            "planned": planned.isoformat() if capture.target.startswith(("http://", "https://")) else None,
+            "planned": planned.isoformat() if planned else None,
         },
     )
 

@@ -9,18 +9,23 @@ import hashlib
 import re
 import unicodedata
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from pydantic import TypeAdapter
 from sqlite_utils import Database
 
 from archive_pipeline.address import canonical_url
-from archive_pipeline.model import Article, Capture
+from archive_pipeline.mail.sameness import same_release
+from archive_pipeline.model import Article, Capture, Source
 
-__all__ = ["find_identity", "release_identity", "text_digest"]
+__all__ = ["find_counterpart", "find_identity", "release_identity", "text_digest"]
 
 ID_LENGTH = 16
 """Hex digits of an id: 64 bits, so that a million releases collide with a chance below one in ten million."""
 
+ARTICLE = TypeAdapter(Article)
 WORD = re.compile(r"\w+")
 
 TELLING = 25
@@ -58,6 +63,49 @@ def find_identity(db: Database, capture: Capture, article: Article) -> str:
     if next(db.query("SELECT 1 FROM release WHERE id = ?", [identity]), None) is not None:
         return identity
     return _same_text(db, capture, article) or identity
+
+
+MAIL = "message/rfc822"
+MAIL_FETCHERS = ("mail", "imap")
+DAYS = timedelta(days=7)
+"""A mailing and its page on the web are looked for this far from each other."""
+
+COUNTERPARTS = """
+SELECT r.id, d.article, d.text FROM release r
+JOIN source s ON s.id = r.source_id
+JOIN derivation d ON d.release_id = r.id AND d.version_id = r.version_id AND d.number = r.derivation
+WHERE (r.published BETWEEN :first AND :last OR r.url = :url)
+  AND CASE WHEN :wants_mail THEN s.fetcher IN ('mail', 'imap') ELSE r.url IS NOT NULL END
+ORDER BY r.first_captured_at, r.rowid
+"""
+
+
+def find_counterpart(db: Database, capture: Capture, source: Source, article: Article) -> str | None:
+    """The release on the web that a mail carries, or the mail that a page on the web was sent as, if the archive has
+    it: the same text (`same_release`), at most a week apart. None for everything else."""
+    is_mail = source.fetcher in MAIL_FETCHERS or capture.media_type == MAIL
+    if not is_mail and (capture.url is None or not _has_mail(db)):
+        return None
+    day = article.published or capture.captured_at.date()
+    rows = db.query(
+        COUNTERPARTS,
+        {
+            "first": (day - DAYS).isoformat(),
+            "last": (day + DAYS).isoformat(),
+            "url": article.url if is_mail else None,
+            "wants_mail": not is_mail,
+        },
+    )
+    for row in rows:
+        other = replace(ARTICLE.validate_json(row["article"]), text=row["text"])
+        if same_release(article, other):
+            return str(row["id"])
+    return None
+
+
+def _has_mail(db: Database) -> bool:
+    rows = db.query("SELECT 1 FROM source WHERE fetcher IN ('mail', 'imap') LIMIT 1")
+    return next(rows, None) is not None
 
 
 def _same_text(db: Database, capture: Capture, article: Article) -> str | None:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 from sqlite_utils import Database
 
-from archive_pipeline.archive.identity import ID_LENGTH, find_identity, text_digest
+from archive_pipeline.archive.identity import ID_LENGTH, find_counterpart, find_identity, text_digest
 from archive_pipeline.model import (
     Article,
     Capture,
@@ -45,13 +45,18 @@ def store_release(
     """Write release, version, derivation, tags and outbox row. Call inside `write_tx`, after `record_capture`.
 
     A payload the release already had, or one whose article reads the same (only the page around it changed), is
-    no new version. One that was captured before the current version, as in somebody else's web archive, becomes a
-    version and leaves the current one current.
+    no new version, and neither is the mail that brought what the web has, or the other way round. One that was captured
+    before the current version, as in somebody else's web archive, becomes a version and leaves the current one current.
     """
     if processed.article is None:
         raise ValueError("only accepted documents become releases")
     release_id = find_identity(db, capture, processed.article)
     known = next(db.query("SELECT 1 FROM release WHERE id = ?", [release_id]), None)
+    if known is None:
+        counterpart = find_counterpart(db, capture, source, processed.article)
+        if counterpart is not None:
+            _locate(db, counterpart, capture, source)
+            return Stored(release_id=counterpart, change="unchanged")
     _locate(db, release_id, capture, source)
     if known is not None and _is_known(db, release_id, capture, processed.article):
         return Stored(release_id=release_id, change="unchanged")

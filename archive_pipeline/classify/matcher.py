@@ -19,6 +19,8 @@ SPACE, HYPHEN, HANGING, SLASH, DOT, PARAGRAPH, OTHER = " ", "-", "_", "/", ".", 
 """Kinds of gaps between tokens. HANGING is a hyphen with space on one side ("KAI- Leiterin", "Rhein- und")."""
 
 _TOKEN = re.compile(r"([\W_]*)([^\W_]+)")
+"""A gap and the token after it. Behind the last token it would look for one from every place anew."""
+
 _HYPHENS = "-‐‑"
 _TO_FOLD = re.compile("[\u00ad\u200b\u0300-\u036f]|[^\\W\\d_][-‐]\n[^\\W\\d_]")
 _LINE_BREAK = re.compile(r"(?<=[^\W\d_])[-‐]\n(?=[^\W\d_])")
@@ -81,6 +83,14 @@ def _gap_kind(gap: str) -> str:
 _gap_kinds: dict[str, str] = {" ": SPACE, "": OTHER}
 
 
+def _end_of_tokens(text: str) -> int:
+    """Where the last token ends, so that a long run of dashes behind it is not searched again and again."""
+    end = len(text)
+    while end and not text[end - 1].isalnum():
+        end -= 1
+    return end
+
+
 def _kind_of(gap: str) -> str:
     kind = _gap_kinds.get(gap)
     if kind is None:
@@ -118,7 +128,7 @@ def tokenise(text: str) -> Grid:
     starts: list[int] = []
     ends: list[int] = []
     position = 0
-    for gap, token in _TOKEN.findall(folded):
+    for gap, token in _TOKEN.findall(folded[: _end_of_tokens(folded)]):
         position += len(gap)
         gaps.append(_kind_of(gap))
         tokens.append(token)

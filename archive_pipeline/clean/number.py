@@ -39,13 +39,14 @@ def number_near_heading(tree: HtmlElement, title: str | None) -> str | None:
     heading = find_heading(tree, title)
     if heading is None:
         return None
-    place, stated = 0, []
-    for position, element in enumerate(tree.iter()):
-        place = position if element is heading else place
+    elements = list(tree.iter())
+    place = elements.index(heading)
+    first = max(0, place - NEAR)
+    stated: list[tuple[int, str]] = []
+    for position, element in enumerate(elements[first : place + NEAR + 1], start=first):
         for part in (element.text, element.tail):
             if part is None or len(part) > 2 * MAX_LINE or not _DIGIT.search(part):
                 continue
             if number := find_number(normalise_line(part)):
-                stated.append((position, number))
-    near = min(((abs(position - place), number) for position, number in stated), default=None)
-    return near[1] if near is not None and near[0] <= NEAR else None
+                stated.append((abs(position - place), number))
+    return min(stated)[1] if stated else None

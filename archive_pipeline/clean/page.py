@@ -166,7 +166,8 @@ class CapturePage:
         if media_type == MAIL:
             letter = read_letter(body)
             if not letter.text.strip():
-                raise CleanError("E-Mail enthält keinen Textteil", hint="Anhänge werden als eigene Dokumente eingelesen")
+                hint = "Anhänge werden als eigene Dokumente eingelesen"
+                raise CleanError("E-Mail enthält keinen Textteil", hint=hint)
             return letter.text
         if not media_type.startswith("text/") and not media_type.endswith("xml"):
             reason = _REFUSED.get(media_type, f"Binärdatei ({media_type}), kein Text")
@@ -218,23 +219,25 @@ _UNREAD = terms("script|style|head|template|noscript|svg|math|iframe|object|sele
 def block_text(root: HtmlElement, without: Container[HtmlElement] = ()) -> str:
     """The text of a tree, one line per block element; scripts, form choices and elements of `without` left out."""
     pieces: list[str] = []
-    skipped: HtmlElement | None = None
-    for event, element in etree.iterwalk(root, events=("start", "end")):
-        if skipped is None and event == "start" and (element.tag in _UNREAD or element in without):
-            skipped = element
-        if skipped is None:
+    walk = etree.iterwalk(root, events=("start", "end"))
+    for event, element in walk:
+        if event == "start":
+            if element.tag in _UNREAD or element in without:
+                walk.skip_subtree()
+                continue
             if element.tag in _BLOCKS:
                 pieces.append("\n")
-            if event == "start":
-                pieces.append(_one_line(element.text))
-        elif event == "end" and element is skipped:
-            skipped = None
-        if skipped is None and event == "end" and element is not root:
-            pieces.append(_one_line(element.tail))
+            if text := element.text:
+                pieces.append(_one_line(text))
+            continue
+        if element.tag in _BLOCKS and element not in without:
+            pieces.append("\n")
+        if (tail := element.tail) and element is not root:
+            pieces.append(_one_line(tail))
     lines = (" ".join(line.split()) for line in "".join(pieces).split("\n"))
     return "\n".join(line for line in lines if line)
 
 
-def _one_line(text: str | None) -> str:
+def _one_line(text: str) -> str:
     """Line breaks of the HTML source are spaces; only block elements break lines."""
-    return (text or "").replace("\n", " ")
+    return text.replace("\n", " ")

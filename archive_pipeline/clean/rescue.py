@@ -96,4 +96,4 @@ def _lead(tree: HtmlElement, opening: str) -> str | None:
 
 
 def _opens_with(text: str | None, word: str) -> bool:
-    return text is not None and plain(text[:100]).split(" ", 1)[0] == word
+    return text is not None and word in text[:100].casefold() and plain(text[:100]).split(" ", 1)[0] == word

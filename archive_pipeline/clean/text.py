@@ -16,8 +16,6 @@ _INVISIBLE = dict.fromkeys(
 _CONTROL = dict.fromkeys([*range(9), 11, *range(14, 32), *range(127, 160)])
 _BREAKS = {0x0D: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n", 0x0C: "\n"}
 _TABLE = {**_INVISIBLE, **_CONTROL, **_BREAKS}
-# runs of white space that are not the one space they are to become
-_BLANK = re.compile(r" {2,}[^\S\n]*| ?[^\S\n ][^\S\n]*")
 _LIST_ITEM = re.compile(r"(?:[-–•*·▪◦‣]|\d{1,2}[.)]|[a-z]\))\s|.*\s\|(?:\s|$)|\|")
 
 
@@ -36,8 +34,8 @@ def normalise_line(text: str | None) -> str:
 
 def normalise_characters(text: str) -> str:
     """NFC without invisible characters; line breaks kept, other white space one space, lines stripped."""
-    text = _BLANK.sub(" ", _translated(text.replace("\r\n", "\n")))
-    return "\n".join(line.strip() for line in text.split("\n")).strip()
+    text = _translated(text.replace("\r\n", "\n"))
+    return "\n".join(" ".join(line.split()) for line in text.split("\n")).strip("\n")
 
 
 def normalise_body(paragraphs: str) -> str:

@@ -1,6 +1,7 @@
 """Which of a page's headings and meta titles is the title of the release, without the name of the site."""
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 from urllib.parse import urlsplit
 
@@ -206,8 +207,12 @@ def _without_affixes(text: str, sites: _Sites) -> str | None:
     return best[start : best.find(pieces[-1], start) + len(pieces[-1])]
 
 
+@lru_cache(maxsize=1)
 def find_heading(tree: HtmlElement, title: str | None) -> HtmlElement | None:
-    """The heading that shows the title: the first whose words make up at least half of it, or it of them."""
+    """The heading that shows the title: the first whose words make up at least half of it, or it of them.
+
+    Four steps ask for the same page in a row, so the last answer is kept.
+    """
     wanted = plain(title or "")
     if not wanted:
         return None

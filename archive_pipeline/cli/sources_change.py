@@ -207,8 +207,8 @@ def _show(old: Source, new_url: str, comparison: Comparison, releases: int) -> N
     click.echo(f"  {comparison.new:>4} kennt es nicht")
     if comparison.moved:
         click.echo(
-            f"Der nächste Lauf erfasst die {comparison.moved} umgezogenen noch einmal. Wo Titel, Text und Datum gleich\n"
-            "sind, wird die neue Adresse ein weiterer Fundort der alten Mitteilung, sonst eine neue Mitteilung."
+            f"Der nächste Lauf erfasst die {comparison.moved} umgezogenen noch einmal. Wo Titel, Text und Datum\n"
+            "gleich sind, wird die neue Adresse ein weiterer Fundort der alten Mitteilung, sonst eine neue."
         )
     if releases and not comparison.known + comparison.moved:
         click.echo(f"Keiner davon ist unter den {releases} Mitteilungen dieser Quelle: ist das die richtige Seite?")

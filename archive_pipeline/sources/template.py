@@ -25,7 +25,8 @@ request_interval = 2.0        # Sekunden zwischen zwei Abrufen beim selben Serve
 
 # Jede Quelle ist eine Tabelle [[source]]. Pflicht ist nur id; fetcher kann fehlen, wenn die url ihn erkennen lässt.
 #   id             Kürzel aus Kleinbuchstaben, Ziffern, Bindestrichen; bleibt für immer
-#   fetcher        "folder" (Ordner), "feed" (RSS, Atom, JSON Feed), "sitemap", "listing" (Auflistung) oder ein Plugin
+#   fetcher        "folder" (Ordner), "feed" (RSS, Atom, JSON Feed), "sitemap", "listing" (Auflistung),
+#                  "mail" (Mail in Dateien), "imap" (Postfach auf einem Server), "warc" (Webarchiv) oder ein Plugin
 #   schedule       Abstand ("30m", "6h", "1d") oder Cron-Zeile ("15 6 * * mon-fri"), für run --due
 #   expected       so lange darf nichts Neues kommen, ohne dass status die Quelle als still meldet ("14d")
 #   budget         höchstens so viele Dokumente je Lauf: ein großer Altbestand kommt dann über Tage

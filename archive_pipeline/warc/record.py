@@ -5,6 +5,7 @@ import io
 import mmap
 import os
 import re
+import struct
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ __all__ = ["Gap", "Member", "Record", "members", "new_record_id", "render"]
 
 VERSION = "WARC/1.1"
 LEVEL = 6
+END = b"\r\n\r\n"
+GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"
+STORED_BLOCK = 0xFFFF
 CHUNK = 1 << 16
 MEMBER_START = b"\x1f\x8b\x08"
 HTTP_TYPES = ("request", "response", "revisit")
@@ -89,9 +93,10 @@ def render(
     head: bytes = b"",
     payload: bytes = b"",
     digest: str | None = None,
+    packed: bool = False,
 ) -> bytes:
     """One record as a gzip member; block and payload digests, length and type are added to `fields`. `digest` is that
-    of `payload` where it is known already.
+    of `payload` where it is known already; `packed` says that the payload is compressed as it is.
 
     It is put together here, as warcio's writer re-encodes HTTP fields beyond ASCII and compresses at level 9: that
     takes 1.4 times as long as level 6 and saves 0.3 % (own measurement on 20 German news pages).
@@ -105,8 +110,22 @@ def render(
     if CONTROL.search("".join(value for _, value in named)):
         named = [(name, CONTROL.sub(" ", value)) for name, value in named]
     text = "".join([f"{VERSION}\r\n", *(f"{name}: {value}\r\n" for name, value in named), "\r\n"])
-    record = b"".join([text.encode(), head, payload, b"\r\n\r\n"])
-    return zlib.compress(record, LEVEL, GZIP)
+    if packed:
+        return _stored(text.encode() + head, payload + END)
+    return zlib.compress(b"".join([text.encode(), head, payload, END]), LEVEL, GZIP)
+
+
+def _stored(head: bytes, packed: bytes) -> bytes:
+    """A gzip member (RFC 1952) in which `packed` lies as it is, in stored blocks (RFC 1951, 3.2.4): compressing twice
+    takes five times as long and makes it a little larger."""
+    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    parts = [GZIP_HEADER, compressor.compress(head), compressor.flush(zlib.Z_FULL_FLUSH)]
+    for start in range(0, len(packed), STORED_BLOCK):
+        block = packed[start : start + STORED_BLOCK]
+        is_last = start + STORED_BLOCK >= len(packed)
+        parts += [struct.pack("<BHH", is_last, len(block), len(block) ^ 0xFFFF), block]
+    size = (len(head) + len(packed)) & 0xFFFFFFFF
+    return b"".join([*parts, struct.pack("<LL", zlib.crc32(packed, zlib.crc32(head)), size)])
 
 
 def members(path: Path, start: int = 0) -> Iterator[Member | Gap]:

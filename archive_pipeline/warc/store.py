@@ -285,8 +285,9 @@ class WarcStore:
             about.append(("Content-Type", draft.description.media_type or "application/octet-stream"))
         described = metadata_of(draft.description, sha256, draft.decoded, original)
         kind = draft.type if revisit is None else "revisit"
+        packed = 0 < 2 * len(payload) <= len(body)  # by the server, and well
         records = [
-            render(kind, about, head=draft.head, payload=payload, digest=digest),
+            render(kind, about, head=draft.head, payload=payload, digest=digest, packed=packed),
             _metadata_record(record_id, target, described),
         ]
         if request is not None:

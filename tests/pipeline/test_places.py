@@ -162,3 +162,49 @@ def test_an_older_capture_leaves_the_current_version_current(apl: Any, tmp_path:
     assert versions == ["2026-05-01", "2025-01-01"]
     assert len(texts) == 1
     assert "Damals" not in texts[0]
+
+
+LONG = (
+    "Die Sanierung des Hallenbades beginnt im September und dauert vierzehn Monate. Der Rat hat dem Vorhaben in seiner "
+    "jüngsten Sitzung einstimmig zugestimmt. Während der Arbeiten können Vereine und Schulen in das Bad der "
+    "Nachbarstadt ausweichen; die Kosten für die Fahrten übernimmt die Stadt. Bürgermeisterin Anna Vogt sprach von "
+    "einem wichtigen Schritt für Familien und für den Sport. Das Becken erhält einen neuen Boden, die Technik wird "
+    "erneuert, und ein Aufzug macht die Umkleiden ohne Stufen erreichbar. Zur Wiedereröffnung ist ein Fest geplant."
+)
+
+
+def mailing(folder: Path, text: str) -> None:
+    (folder / "post").mkdir(exist_ok=True)
+    (folder / "post" / "1.eml").write_text(
+        "From: presse@amt.example\nTo: archiv@example.org\nSubject: Hallenbad wird saniert\n"
+        "Date: Mon, 02 Feb 2026 09:00:00 +0100\nMessage-ID: <1@amt.example>\nMIME-Version: 1.0\n"
+        f"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n{text}\n\n-- \nPressestelle\n",
+        encoding="utf-8",
+    )
+
+
+@pytest.mark.parametrize("first", ["amt", "post"])
+def test_a_mailing_is_a_further_place_of_the_release_on_the_web(farm: Farm, tmp_path: Path, first: str) -> None:
+    host = farm.host("amt.example")
+    page = (
+        f'<html lang="de"><head><meta property="article:published_time" content="2026-02-02T08:00:00+01:00"></head>'
+        f"<body><article><h1>Hallenbad wird saniert</h1><p>{LONG}</p></article></body></html>"
+    )
+    host.page("/a", page.encode())
+    feed(host, "/a")
+    mailing(tmp_path, LONG)
+    table = '[[source]]\nid = "post"\nfetcher = "mail"\npath = "post"\nlegal_basis = "60d"\n'
+    (tmp_path / "sources.toml").write_text(config("http://amt.example/feed.xml") + table, encoding="utf-8")
+    workspace = open_workspace(tmp_path)
+    connections = Connections(resolve=farm.resolve, network=farm)
+    order = sorted(workspace.config.sources, key=lambda source: source.id != first)
+    reports = [run(workspace, [source], connections=connections) for source in order]
+    assert [report.total("new") for report in reports] == [1, 0]
+    db = Database(str(tmp_path / "archive" / "archive.db"))
+    assert [row["n"] for row in db.query("SELECT count(*) AS n FROM release")] == [1]
+    assert [row["source_id"] for row in db.query("SELECT source_id FROM location ORDER BY rowid")] == [
+        source.id for source in order
+    ]
+    db.close()
+    again = run(workspace, workspace.config.sources, connections=connections)
+    assert (again.total("new"), again.total("changed")) == (0, 0)

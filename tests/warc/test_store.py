@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -195,6 +196,24 @@ def test_compressed_payload_is_kept_and_decoded_again(make_store: MakeStore, tmp
     assert decoded == ("gzip",)
     assert store.read(written.capture.warc_file, written.capture.warc_offset).body == BODY
     assert next(iter(store.captures())).payload_digest != f"sha256:{written.capture.sha256}"
+
+
+@pytest.mark.parametrize("size", [0, 1, 5000, 262_000, 263_000, 600_000])
+def test_what_came_compressed_lies_in_the_file_as_it_is(make_store: MakeStore, tmp_path: Path, size: int) -> None:
+    body = "".join(random.Random(size).choices("abcd", k=size)).encode()
+    payload = gzip.compress(body)
+    store = make_store(tmp_path)
+    written = store.write_exchange(exchange(payload), describe(), body=body, decoded=("gzip",))
+    after = store.write_exchange(exchange(b"flach"), describe("2"), body=b"flach")
+    store.close()
+    path = tmp_path / written.capture.warc_file
+    assert (payload[:60_000] in path.read_bytes()) == (len(payload) <= size / 2)
+    assert path.stat().st_size < len(payload) + 5000
+    assert store.read(written.capture.warc_file, written.capture.warc_offset).body == body
+    assert list(store.captures()) == [written, after]
+    assert [block for kind, _, block in records(path) if kind == "response"] == [payload, b"flach"]
+    checked = warcio("check", str(path))
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
 def test_resource_holds_no_machine_path(make_store: MakeStore, tmp_path: Path) -> None:
