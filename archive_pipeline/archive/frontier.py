@@ -244,7 +244,7 @@ def restore(db: Database, capture: Capture, *, check_at: datetime | None = None)
     the capture, so that what came with the document may be missing.
     """
     on_the_web = capture.target.startswith(("http://", "https://"))
-    planned = check_at or (capture.captured_at + CHECK_GAPS[0] - EARLY if on_the_web else None)
+    planned = (check_at or capture.captured_at + CHECK_GAPS[0] - EARLY) if on_the_web else None
     db.execute(
         """INSERT INTO item (source_id, key, url, title, published, media_type, fingerprint, captured_fingerprint,
              state, attempts, first_seen_at, last_seen_at, checks, next_check_at)

@@ -25,8 +25,8 @@ MAX_TEXT, MAX_LINES = 2_000_000, 20_000
 FAST_MINIMUM = 600
 """Characters below which a fast extraction is repeated with trafilatura's fallbacks."""
 
-# trafilatura's second fallback, jusText, tells prose by its stop words. Left alone it takes those of a hundred languages
-# at once: 34 MB, and 50 ms for each page it looks at, with the same result on German pages (docs/benchmarks.md).
+# trafilatura's second fallback, jusText, tells prose by its stop words. Left alone it takes those of a hundred
+# languages at once: 34 MB, and 50 ms for each page it looks at, with the same result on German pages.
 _STOP_WORDS = external.get_stoplist("German") | external.get_stoplist("English")  # type: ignore[attr-defined]
 external.JT_STOPLIST = tuple(sorted(_STOP_WORDS))  # type: ignore[assignment]
 

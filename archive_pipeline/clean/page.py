@@ -33,7 +33,7 @@ MARKDOWN = "text/markdown"
 MAX_CHARACTERS = 20_000_000
 """Decoded characters beyond which a document is refused; the fetch layer caps bodies at about the same size."""
 MAX_MARKUP = 8_000_000
-"""Bytes of HTML in UTF-8, embedded images not counted, beyond which a page is refused; a tree takes 30 times as much."""
+"""Bytes of HTML in UTF-8, without embedded images, beyond which a page is refused; a tree takes 30 times as much."""
 MAX_ELEMENTS = 200_000
 """Elements beyond which a page is refused; the largest real press pages have about 10,000."""
 
@@ -70,6 +70,8 @@ _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
 
 _COUNT = etree.XPath("count(//*)")
+# lxml.html asks a Python function for the class of every element it meets; links, forms and fields need none of their own
+_ONE_CLASS = etree.ElementDefaultClassLookup(element=HtmlElement)
 # embedded images and the like: nothing a cleaner reads, and a torment for every pattern that is tried on them
 _HUGE_VALUE = re.compile(rb"""="[^"<>]{20000,}"|='[^'<>]{20000,}'""")
 
@@ -86,6 +88,7 @@ def parse_html(text: str) -> HtmlElement:
     if len(markup) > MAX_MARKUP:
         raise CleanError(f"HTML ist zu groß für eine Meldung: {len(markup)} Bytes, erlaubt sind {MAX_MARKUP}")
     parser = HTMLParser(collect_ids=False, encoding="utf-8", remove_comments=True, remove_pis=True)
+    parser.set_element_class_lookup(_ONE_CLASS)
     try:
         tree = document_fromstring(markup, parser=parser)
     except (etree.LxmlError, ValueError, AssertionError) as error:
