@@ -70,7 +70,7 @@ _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
 
 _COUNT = etree.XPath("count(//*)")
-# lxml.html asks a Python function for the class of every element it meets; links, forms and fields need none of their own
+# lxml.html asks a Python function for the class of every element it meets; here all are of one
 _ONE_CLASS = etree.ElementDefaultClassLookup(element=HtmlElement)
 # embedded images and the like: nothing a cleaner reads, and a torment for every pattern that is tried on them
 _HUGE_VALUE = re.compile(rb"""="[^"<>]{20000,}"|='[^'<>]{20000,}'""")
