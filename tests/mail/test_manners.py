@@ -1,6 +1,7 @@
 """Greetings, notes and headers of forwarded mails: what is one, and what only looks like one."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -199,7 +200,8 @@ def test_what_others_wrote_is_nobodys_business(plugins, break_before):
         captured(bytes(mail(f"{BODY}\n\n{quoted}")), media_type="message/rfc822"), Source(id="post"), plugins
     )
     assert processed.article.text.endswith("von denen das Land sechzig Prozent übernimmt.")
-    assert not any(word in repr(processed) for word in ("Kowalski", "0171"))
+    told = repr(replace(processed, timings={}))  # milliseconds may have any digits
+    assert not any(word in told for word in ("Kowalski", "0171"))
 
 
 def test_a_sentence_loses_only_an_address(plugins):
