@@ -67,6 +67,9 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield Check(name="sources.toml", state="ok", text=f"{len(workspace.config.sources)} Quellen")
     yield from _check_plugins(workspace)
     yield from _check_folder(workspace)
+    if proxy := workspace.config.archive.proxy:
+        text = f"{proxy}: wohin Namen führen, weiß nur der Proxy; geprüft werden Namen und Adressen, wie sie dastehen"
+        yield Check(name="Proxy", state="warning", text=text)
     try:
         with workspace.reading() as db:
             verdict = next(db.query("PRAGMA quick_check"))["quick_check"]

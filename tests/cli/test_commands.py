@@ -332,3 +332,13 @@ def test_demo(apl: Any, tmp_path: Path) -> None:
     (tmp_path / "fremd").mkdir()
     (tmp_path / "fremd" / "sources.toml").write_text("[archive]\n", encoding="utf-8")
     assert "Vorführung" in apl("demo", tmp_path / "fremd", code=4).stderr
+
+
+def test_doctor_says_what_it_can_not_check_behind_a_proxy(apl: Any, tmp_path: Path) -> None:
+    apl("init", tmp_path / "archiv")
+    path = tmp_path / "archiv" / "sources.toml"
+    text = path.read_text(encoding="utf-8")
+    assert "Proxy" not in apl("-C", tmp_path / "archiv", "doctor").stdout
+    changed = text.replace("[archive]\n", '[archive]\nproxy = "http://proxy.example.org:3128"\n', 1)
+    path.write_text(changed, encoding="utf-8")
+    assert "wohin Namen führen, weiß nur der Proxy" in apl("-C", tmp_path / "archiv", "doctor").stdout
