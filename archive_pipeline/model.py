@@ -25,6 +25,8 @@ __all__ = [
     "Finding",
     "Gone",
     "Item",
+    "LearnedLine",
+    "LearnedProfile",
     "Location",
     "Person",
     "Processed",
@@ -106,13 +108,39 @@ class Snooze:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedLine:
+    """A line that a source sets before or behind the text of its releases: as it stood in the newest of the `releases`
+    that have it. One that `stays` is left where it is, because a person wants that."""
+
+    text: str
+    place: Literal["head", "tail"]
+    releases: int
+    stays: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedProfile:
+    """What was learned from the releases of one source, numbered from 1 and never changed; a new one takes its place.
+
+    `releases` is how many different texts it was learned from, `software` what learned it.
+    """
+
+    source_id: str
+    number: int
+    lines: tuple[LearnedLine, ...]
+    releases: int
+    software: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One source of press releases: its table in sources.toml, validated.
 
     `district` is a five-digit AGS key, `party` and `organisation` are slugs of the vocabularies. `gate` False
     archives what the quality gate would quarantine. `schedule` says when `run --due` visits the source, `expected` how
     long it may be without a new release before it counts as quiet (`14d`), `budget` how many items one run captures at
-    most. `options` is an instance of the fetcher's own settings class; read it with `options_as`.
+    most. `profile` is what was learned from its releases; the archive adds it. `options` is an instance of the
+    fetcher's own settings class; read it with `options_as`.
     """
 
     id: str
@@ -137,6 +165,7 @@ class Source:
     call_number: str | None = None
     enabled: bool = True
     gate: bool = True
+    profile: LearnedProfile | None = None
     options: object = None
 
     def options_as(self, kind: type[OptionsT]) -> OptionsT:
@@ -252,7 +281,7 @@ class Article:
     Paragraphs of `text` are separated by one empty line. `published_source` says where the date was found
     (`json-ld`, `meta`, `time`, `url`, `label`, `text`, `hint`, `header`). `modified` is a later day on which the
     publisher changed the release, `number` the one the press office gave it ("123/2026"), both as the document says.
-    `media_type` is that of the capture.
+    `media_type` is that of the capture, `profile` the number of the learned profile it was cleaned with.
     """
 
     text: str = ""
@@ -277,6 +306,7 @@ class Article:
     language_score: float | None = None
     url: str | None = None
     media_type: str | None = None
+    profile: int | None = None
     notes: tuple[str, ...] = ()
     removed: tuple[Removed, ...] = ()
 

@@ -57,7 +57,7 @@ def process(capture: Capture, source: Source, plugins: PluginManager) -> Process
 def clean(capture: Capture, source: Source, plugins: PluginManager) -> Processed:
     """Take a capture through the chain of cleaners, guard to gate. Never raises.
 
-    A rule that removed more than 30 % of the text is named in the article's notes: `large-removal:<rule>`.
+    A rule that removed more than 30 % of the text is named in the article's notes: `large-removal:<rule>:<percent>`.
     """
     page = CapturePage(capture)
     result = Processed(status="accepted", article=Article(url=capture.url, media_type=capture.media_type))
@@ -69,7 +69,7 @@ def clean(capture: Capture, source: Source, plugins: PluginManager) -> Processed
         if result.status in {"skipped", "failed"}:
             break
     assert result.article is not None
-    large = tuple(f"large-removal:{rule}" for rule, _ in large_removals(result.article))
+    large = tuple(f"large-removal:{rule}:{round(100 * share)}" for rule, share in large_removals(result.article))
     if large:
         result = replace(result, article=replace(result.article, notes=(*result.article.notes, *large)))
     return replace(_checked(result, capture), timings=timings)

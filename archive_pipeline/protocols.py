@@ -163,7 +163,7 @@ class Page(Protocol):
 
 class Cleaner(Protocol):
     """One step of cleaning. Order slots: 50 guard, 100 site profile, 150 early facts, 200 extract, 250 rescue,
-    300 boilerplate, 400 credits and contact, 500 default, 600 dates, 700 text, 900 language, 950 gate."""
+    300 boilerplate, 400 credits and contact, 500 default, 600 dates, 650 learned, 700 text, 900 language, 950 gate."""
 
     def clean(self, article: Article, page: Page, source: Source) -> Article:
         """The article after this step. Pure. Raises Skip, Quarantine or CleanError."""

@@ -13,6 +13,7 @@ from archive_pipeline.archive.decisions import apply_decision, read_decisions
 from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.frontier import is_substitute, restore
 from archive_pipeline.archive.lock import writer_lock
+from archive_pipeline.archive.profiles import read_profiles, record_profiles
 from archive_pipeline.archive.runs import adopt_frontier, adopt_journal, record_source
 from archive_pipeline.errors import ArchiveError, FixityError
 from archive_pipeline.pipeline import batched, commit
@@ -38,9 +39,10 @@ def rebuild(
 ) -> Rebuilt:
     """Build archive.db beside the old one from WARC and decisions.jsonl, put it in its place, then the index.
 
-    Under the same software and vocabularies the releases, versions, derivations and tags are the same. Records that
-    are damaged are reported and left out; everything else is rebuilt. The journal of runs is taken over from the old
-    database where it can be read. Raises LockedError, ArchiveError; the old database and index are then as before.
+    Under the same software, profiles and vocabularies the releases, versions, derivations and tags are the same.
+    Records that are damaged are reported and left out; everything else is rebuilt. The journal of runs is taken over
+    from the old database where it can be read. Raises LockedError, ArchiveError; the old database and index are then
+    as before.
     """
     with writer_lock(workspace.data, "rebuild", utc_now()):
         fresh = workspace.database_file.with_suffix(".db.new")
@@ -72,6 +74,7 @@ def _fill(workspace: Workspace, path: Path, workers: int, progress: Callable[[in
                 progress(captures)
         decisions = list(read_decisions(workspace.decisions_file))
         with write_tx(db):
+            record_profiles(db, read_profiles(workspace.profiles_folder))
             for decision in decisions:
                 apply_decision(db, decision)
             for error in damaged:

@@ -34,7 +34,9 @@ Stage = Literal["clean", "classify"]
 RELEASES_A_BATCH = 100
 """Releases are read, processed and committed in batches of this many."""
 
-COMPARED = tuple(one.name for one in fields(Article) if one.name not in {"notes", "removed", "language_score"})
+COMPARED = tuple(
+    one.name for one in fields(Article) if one.name not in {"notes", "removed", "language_score", "profile"}
+)
 """The fields of an article whose change is a difference: all but how cleaning got there."""
 
 

@@ -8,14 +8,15 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from archive_pipeline.errors import ArchivePipelineError, PluginContractError
-from archive_pipeline.model import Capture, Failure, Processed, Source
+from archive_pipeline.model import Capture, Failure, LearnedProfile, Processed, Source
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
 from archive_pipeline.processing import process
 
@@ -32,10 +33,19 @@ OTHER_PLUGINS = "Im Arbeitsprozess sind andere Plugins geladen als im Hauptproze
 
 
 class Workers:
-    """Processes captures in order. With `count` 1 everything happens here; `folder` is the drop-in plugin folder."""
+    """Processes captures in order. With `count` 1 everything happens here; `folder` is the drop-in plugin folder.
+    `profiles` is what was learned of sources, by their ids: every source goes to the cleaners with its own."""
 
-    def __init__(self, plugins: PluginManager, *, count: int = 1, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        plugins: PluginManager,
+        *,
+        count: int = 1,
+        folder: Path | None = None,
+        profiles: Mapping[str, LearnedProfile] | None = None,
+    ) -> None:
         self._plugins = plugins
+        self._profiles = profiles or {}
         self._count = count
         self._folder = folder
         self._pool: ProcessPoolExecutor | None = None
@@ -51,6 +61,7 @@ class Workers:
         """The outcome of each job, in the order of the jobs. A worker that dies takes nothing with it but the
         document it died of, which is reported as failed. Raises PluginContractError when the workers have other
         plugins than this process, ArchivePipelineError when they can't be started at all."""
+        jobs = map(self._with_profile, jobs)
         if self._count == 1:
             for capture, source in jobs:
                 yield process(capture, source, self._plugins)
@@ -63,6 +74,11 @@ class Workers:
             if not waiting:
                 return
             yield from self._collect(*waiting.pop(0))
+
+    def _with_profile(self, job: Job) -> Job:
+        capture, source = job
+        profile = self._profiles.get(source.id)
+        return (capture, replace(source, profile=profile)) if profile is not None else job
 
     def _submit(self, chunk: list[Job]) -> Future[list[Processed]] | None:
         pool = self._running()

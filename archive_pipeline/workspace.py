@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from archive_pipeline.archive.database import open_database
 from archive_pipeline.archive.lock import writer_lock
+from archive_pipeline.archive.profiles import newest_profiles
 from archive_pipeline.archive.reading import last_seq
 from archive_pipeline.errors import ArchiveError, IndexingError, LockedError, NoArchiveError
 from archive_pipeline.fetch import HttpClient
@@ -112,6 +113,11 @@ class Workspace:
         return self.data / "decisions.jsonl"
 
     @property
+    def profiles_folder(self) -> Path:
+        """What was learned from the releases of sources: kept like the decisions."""
+        return self.data / "profiles"
+
+    @property
     def index_folder(self) -> Path:
         """The folder of the chosen engine's index."""
         return self.data / "index" / self.config.archive.engine
@@ -144,8 +150,10 @@ class Workspace:
             yield db
 
     def workers(self, count: int) -> Workers:
-        """Processes that clean and classify with the plugins of this archive; 1 is this process alone."""
-        return Workers(self.plugins, count=count, folder=self.folder / "plugins")
+        """Processes that clean and classify with the plugins of this archive and with what it learned of its sources;
+        1 is this process alone. Raises ArchiveError when a profile is damaged."""
+        profiles = newest_profiles(self.profiles_folder)
+        return Workers(self.plugins, count=count, folder=self.folder / "plugins", profiles=profiles)
 
     def has_captures(self) -> bool:
         """Whether any WARC file is there."""

@@ -21,7 +21,6 @@ import json
 import logging
 import multiprocessing
 import os
-import resource
 import statistics
 import sys
 import tempfile
@@ -32,7 +31,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -132,6 +130,13 @@ def whole() -> Call:
     return lambda capture: process(capture, SOURCE, plugins)
 
 
+def most_held(process_id: int | None) -> float:
+    """The most megabytes a running process ever held resident (Linux). What getrusage says begins with what its parent
+    held."""
+    status = Path(f"/proc/{process_id}/status").read_text(encoding="utf-8")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
 def serve(make: Callable[..., Call], arguments: tuple[object, ...], wire: Connection) -> None:
     """In a process: call for each page that comes, and tell the CPU seconds it took and the most megabytes held."""
     logging.disable(logging.CRITICAL)
@@ -140,7 +145,7 @@ def serve(make: Callable[..., Call], arguments: tuple[object, ...], wire: Connec
         started = time.process_time()
         call(capture)
         spent = time.process_time() - started
-        wire.send((spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        wire.send((spent, most_held(os.getpid())))
 
 
 @dataclass(slots=True)
@@ -249,7 +254,7 @@ def measure_workers(pages: Sequence[Capture], rounds: int) -> None:
                     pass
                 if turn:  # the first round starts processes and fills caches
                     seconds[count].append(time.perf_counter() - started)
-        most = max(map(most_held, multiprocessing.active_children()))
+        most = max(most_held(child.pid) for child in multiprocessing.active_children())
     speeds = [alone / both for alone, both in zip(seconds[1], seconds[2], strict=True)]
     print(f"\nworkers, {len(pages)} pages cleaned and classified, load {os.getloadavg()[0]:.1f}")
     for count, name in ((1, "one process"), (2, "two processes")):
@@ -257,12 +262,6 @@ def measure_workers(pages: Sequence[Capture], rounds: int) -> None:
     listed = ", ".join(f"{speed:.2f}" for speed in speeds)
     print(f"  {'two over one':<34} {statistics.median(speeds):.2f} ({listed})")
     print(f"  {'most held by one of the two':<34} {most:.0f} MB")
-
-
-def most_held(worker: BaseProcess) -> float:
-    """The most megabytes a running process ever held (Linux)."""
-    status = Path(f"/proc/{worker.pid}/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 PARTS = {"chain": measure_chain, "profile": measure_profile, "workers": measure_workers}

@@ -378,3 +378,19 @@ def fetching(db: Database) -> None:
     for statement in FETCHING.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+@MIGRATIONS(name="0004_profiles")
+def profiles(db: Database) -> None:
+    """What was learned from the releases of a source, and which derivation was cleaned with it."""
+    db.execute(
+        """CREATE TABLE profile (
+          source_id TEXT NOT NULL,
+          number INTEGER NOT NULL,
+          releases INTEGER NOT NULL,
+          software TEXT NOT NULL,
+          lines TEXT NOT NULL,
+          PRIMARY KEY (source_id, number)
+        ) STRICT"""
+    )
+    db.execute("ALTER TABLE derivation ADD COLUMN profile INTEGER")

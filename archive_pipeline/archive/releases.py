@@ -191,13 +191,14 @@ def _derive(db: Database, release_id: str, version_id: str, number: int, process
     published = article.published.isoformat() if article.published else None
     db.execute(
         """INSERT INTO derivation
-           (release_id, version_id, number, software, title, published, language, text, article)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+           (release_id, version_id, number, software, profile, title, published, language, text, article)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         [
             release_id,
             version_id,
             number,
             software,
+            article.profile,
             article.title,
             published,
             article.language,

@@ -13,6 +13,7 @@ from archive_pipeline.clean.gate import Gate
 from archive_pipeline.clean.guard import Guard
 from archive_pipeline.clean.headlines import Headlines
 from archive_pipeline.clean.language import LanguageIdentification
+from archive_pipeline.clean.learned import LearnedBoilerplate
 from archive_pipeline.clean.page import CapturePage
 from archive_pipeline.clean.press import PressFields
 from archive_pipeline.clean.rescue import LeadRescue
@@ -34,6 +35,7 @@ def cleaners() -> tuple[tuple[str, Cleaner, int], ...]:
         ("press", PressFields(), 400),
         ("dates", Dates(), 600),
         ("dateline", Dateline(), 601),
+        ("learned", LearnedBoilerplate(), 650),
         ("text", TextNormalisation(), 700),
         ("language", LanguageIdentification(), 900),
         ("gate", Gate(), 950),

@@ -67,10 +67,10 @@ class Guard:
 
 
 def _check_page(tree: HtmlElement) -> None:
-    title = " ".join((tree.findtext(".//title") or "").split())
+    title = next((" ".join((element.text or "").split()) for element in tree.iter("title")), "")
     heading = next((" ".join(element.text_content().split()) for element in tree.iter("h1")), "")
     named = bool(_ERROR_TITLE.search(title) or _ERROR_TITLE.search(heading))
-    password = bool(tree.xpath("boolean(//input[@type='password'])"))
+    password = any(element.get("type") == "password" for element in tree.iter("input"))
     # the long way round only for pages that can be one: most have far more markup than a shell
     if (
         not named

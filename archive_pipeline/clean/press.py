@@ -17,7 +17,7 @@ from archive_pipeline.mail import read_letter
 from archive_pipeline.model import Article, Credit, Source
 from archive_pipeline.protocols import Page
 
-__all__ = ["PressFields"]
+__all__ = ["MIN_DESCRIPTION", "PressFields", "is_reachable"]
 
 _CREDIT = re.compile(
     r"\(?(?:(?:Archiv|Symbol|Presse|Titel|Beispiel)?(?:Fotos?|Bild(?:er)?|Grafik(?:en)?)(?:nachweis|credit|quelle"
@@ -109,6 +109,11 @@ def _number(article: Article, page: Page) -> str | None:
         if number := find_number(text):
             return number
     return number_near_heading(page.tree, article.title) if page.tree is not None else None
+
+
+def is_reachable(text: str) -> bool:
+    """Whether a line holds a telephone number or a mail address."""
+    return bool(_REACHABLE.search(text))
 
 
 def _author_note(article: Article) -> Article:

@@ -118,6 +118,10 @@ class SiteProfile:
 
     def __init__(self, rules: Iterable[SiteRules]) -> None:
         self._rules = tuple(rules)
+        self._by_host: dict[str, list[int]] = {}
+        for number, rule in enumerate(self._rules):
+            for pattern in rule.hosts:
+                self._by_host.setdefault(ANY if pattern.startswith("*") else pattern, []).append(number)
 
     def clean(self, article: Article, page: Page, source: Source) -> Article:
         """The article as the first fitting rule reads it that finds a body of at least 300 characters."""
@@ -140,7 +144,9 @@ class SiteProfile:
         """The rules for this capture, the most specific first, equals in their given order."""
         host = (urlsplit(capture.url or "").hostname or "").lower()
         day = capture.captured_at.date()
-        ranked = [(rank, rules) for rules in self._rules if (rank := rules.rank(host, source.fetcher, day)) is not None]
+        numbers = sorted({*self._by_host.get(host, ()), *self._by_host.get(ANY, ())})
+        known = (self._rules[number] for number in numbers)
+        ranked = [(rank, rules) for rules in known if (rank := rules.rank(host, source.fetcher, day)) is not None]
         return [rules for _, rules in sorted(ranked, key=lambda pair: pair[0], reverse=True)]
 
 

@@ -48,6 +48,7 @@ def out_line(document_id: str, processed: Processed, *, details: bool = False) -
         ],
     }
     if details:
+        line["notes"] = list(article.notes)
         line["removed"] = [{"rule": span.rule, "text": span.text, "start": span.start} for span in article.removed]
         line["timings"] = {name: round(milliseconds, 3) for name, milliseconds in processed.timings.items()}
     return line

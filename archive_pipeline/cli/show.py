@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from archive_pipeline.archive.reading import find_release, load_release, suggestions
 from archive_pipeline.cli.main import Settings
-from archive_pipeline.cli.wording import AXES, ROLES, german_date, shorten
+from archive_pipeline.cli.wording import AXES, ROLES, german_date, large_removals, shorten
 from archive_pipeline.model import Axis, Release, Tag
 from archive_pipeline.workspace import open_workspace
 
@@ -74,6 +74,8 @@ def _show_release(release: Release) -> None:
 def _show_removed(release: Release) -> None:
     if not release.article.removed:
         click.echo("Die Reinigung hat nichts entfernt.")
+    for warning in large_removals(release.article):
+        click.echo(warning)
     for span in release.article.removed:
         click.echo(f"[{span.rule}] {shorten(span.text, 300)}")
 

@@ -5,6 +5,7 @@ import json
 import click
 
 from archive_pipeline.archive.runs import SourceStatus, source_status
+from archive_pipeline.cli.learn import learn
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.sources_change import disable, enable, move, snooze, wake
 from archive_pipeline.cli.sources_discover import add, discover
@@ -22,7 +23,7 @@ def sources() -> None:
     """Findet, prüft und ändert die Quellen des Archivs."""
 
 
-for command in (discover, add, import_, test, move, enable, disable, snooze, wake):
+for command in (discover, add, import_, test, move, enable, disable, snooze, wake, learn):
     sources.add_command(command)
 
 

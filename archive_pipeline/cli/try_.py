@@ -10,7 +10,7 @@ import click
 
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.outline import out_line
-from archive_pipeline.cli.wording import AXES, ROLES, german_date, shorten
+from archive_pipeline.cli.wording import AXES, ROLES, german_date, large_removals, shorten
 from archive_pipeline.model import Article, Axis, Capture, Failure, Processed, Source
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
 from archive_pipeline.processing import process
@@ -120,11 +120,15 @@ def _show(processed: Processed) -> None:
                 )
     for failure in processed.failures:
         click.echo(f"Fehler         {failure.stage}: {failure.reason}")
+    for warning in large_removals(article):
+        click.echo(warning)
     click.echo(f"\n{article.text}")
 
 
 def _show_diff(processed: Processed) -> None:
     article = processed.article or Article()
+    for warning in large_removals(article):
+        click.echo(warning)
     for span in article.removed:
         for line in filter(str.strip, span.text.splitlines()):
             click.echo(f"- [{span.rule}] {line}")

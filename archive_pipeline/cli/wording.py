@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from archive_pipeline.model import Axis, Role
+from archive_pipeline.model import Article, Axis, Role
 from archive_pipeline.sources.schedule import BERLIN
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "german_moment",
     "german_number",
     "german_span",
+    "large_removals",
     "shorten",
 ]
 
@@ -33,6 +34,9 @@ word with an h as a call for help."""
 def counted(count: int, one: str, many: str) -> str:
     """A number and what is counted, in the right number: "1 Quelle", "2 Quellen"."""
     return f"{count} {one if count == 1 else many}"
+
+
+LARGE_REMOVAL = "large-removal:"
 
 
 def german_date(day: date | None) -> str:
@@ -61,6 +65,15 @@ def german_span(span: timedelta) -> str:
         if span >= 2 * unit or span == unit:
             return counted(round(span / unit), one, many)
     return f"{german_number(span.total_seconds())} s"
+
+
+def large_removals(article: Article) -> list[str]:
+    """A line for each rule that took more than 30 % of the text, as `notes` name them."""
+    noted = (note.rpartition(":") for note in article.notes if note.startswith(LARGE_REMOVAL))
+    return [
+        f'Achtung: die Regel "{rule.removeprefix(LARGE_REMOVAL)}" hat {percent} % des Textes entfernt'
+        for rule, _, percent in noted
+    ]
 
 
 def shorten(text: str, width: int) -> str:

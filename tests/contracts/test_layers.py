@@ -26,7 +26,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "sources fetch clean classify archive index export",
         "search",
         "builtin plugin_contract plugin_discovery plugin_manager processing workers indexing workspace rules"
-        " plugin_check searching fetching pipeline trial rebuilding reprocessing scheduling discovering scaffolding"
+        " plugin_check searching fetching pipeline trial rebuilding reprocessing learning scheduling discovering scaffolding"
         " recording testing learning",
         "web cli",
     )
