@@ -19,6 +19,7 @@ from archive_pipeline.fetch.mail import MailFetcher
 from archive_pipeline.fetch.sitemap import SitemapFetcher
 from archive_pipeline.fetch.web_archive import WebArchiveFetcher
 from archive_pipeline.hookspecs import hookimpl
+from archive_pipeline.index.tantivy_engine import TantivyEngine
 from archive_pipeline.index.whoosh_engine import WhooshEngine
 from archive_pipeline.model import Vocabulary
 from archive_pipeline.protocols import Classifier, Cleaner, Exporter, Fetcher, IndexEngine
@@ -66,6 +67,7 @@ def register_classifiers(registry: Registry[Classifier], vocabularies: Registry[
 def register_index_engines(registry: Registry[IndexEngine]) -> None:
     """Whoosh."""
     registry.add("whoosh", WhooshEngine())
+    registry.add("tantivy", TantivyEngine())
 
 
 @hookimpl

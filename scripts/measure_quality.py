@@ -9,6 +9,7 @@ data lies in ../shared/eval and is no part of the product.
 import json
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -75,18 +76,19 @@ def tagging(folder: Path) -> Figures:
 def retrieval(folder: Path) -> Figures:
     figures: Figures = {}
     data = EVAL / "retrieval"
-    for name, batch, limit, match in (
-        ("corpus", "queries_dev.jsonl", "10", "any"),
-        ("expectations", "expectations.jsonl", "100", "all"),
+    for engine, (name, batch, limit, match) in product(
+        ("whoosh", "tantivy"),
+        (("corpus", "queries_dev.jsonl", "10", "any"), ("expectations", "expectations.jsonl", "100", "all")),
     ):
-        archive = folder / name
-        output(*COMMAND, "init", archive)
+        archive = folder / engine / name
+        output(*COMMAND, "init", archive, "--engine", engine)
         output(*COMMAND, "-C", archive, "import", data / name, "--no-gate", "--workers", "2")
-        hits = folder / f"{name}.hits"
+        hits = folder / f"{engine}-{name}.hits"
         hits.write_text(
             output(*COMMAND, "-C", archive, "search", "--batch", data / batch, "--limit", limit, "--match", match)
         )
-        figures |= questions(data / batch, hits) if name == "corpus" else expectations(data / batch, hits)
+        found = questions(data / batch, hits) if name == "corpus" else expectations(data / batch, hits)
+        figures |= {f"{engine}: {figure}" if engine != "whoosh" else figure: value for figure, value in found.items()}
     return figures
 
 

@@ -14,7 +14,15 @@ from itertools import chain
 from typing import Protocol
 
 from archive_pipeline.errors import QueryError
-from archive_pipeline.index.terms import WordQuery, exact_forms, phrase_query, word_query
+from archive_pipeline.index.terms import (
+    MAX_EXPANSIONS,
+    WordQuery,
+    exact_forms,
+    nearest_forms,
+    phrase_query,
+    phrase_slop,
+    word_query,
+)
 from archive_pipeline.language.folding import fold
 from archive_pipeline.protocols import EngineHit, EngineResult, FacetCount, SearchRequest
 from archive_pipeline.query import (
@@ -33,10 +41,7 @@ from archive_pipeline.query import (
     Term,
 )
 
-__all__ = ["MAX_EXPANSIONS", "Postings", "evaluate", "within_distance"]
-
-MAX_EXPANSIONS = 50
-"""How many word forms a fuzzy word may stand for: the nearest first."""
+__all__ = ["Postings", "evaluate"]
 
 _K1 = 1.2
 _B = 0.75
@@ -102,13 +107,16 @@ class _Evaluation:
             case Term(text, field):
                 return self._words(field or _TEXT, word_query(text), slop=0)
             case Phrase(texts, slop, field):
-                return self._words(field or _TEXT, phrase_query(texts), slop=slop)
+                wanted = phrase_query(texts)
+                return self._words(field or _TEXT, wanted, slop=phrase_slop(len(wanted.sequence), slop))
             case Exact(text, field):
                 return self._forms(field or _TEXT, exact_forms(text))
             case Prefix(text, field):
-                return self._forms(field or _TEXT, self._postings.forms(field or _TEXT, fold(text)))
+                return self._prefixed(field or _TEXT, fold(text))
             case Fuzzy(text, distance, field):
-                return self._forms(field or _TEXT, self._nearest(field or _TEXT, fold(text), distance))
+                form = fold(text)
+                near = nearest_forms(form, self._postings.forms(field or _TEXT, form[:1]), distance) if form else ()
+                return self._forms(field or _TEXT, near)
             case Range() | Filter() | All():
                 return dict.fromkeys(self._unscored(node), 0.0)
             case And(nodes):
@@ -184,14 +192,12 @@ class _Evaluation:
     def _forms(self, field: str, forms: Sequence[str]) -> Scores:
         return self._bm25(field, self._postings.form_weights(field, forms)) if forms else {}
 
-    def _nearest(self, field: str, form: str, distance: int) -> Sequence[str]:
-        """The forms within the distance that share the first letter."""
-        if not form:
-            return ()
-        known = self._postings.forms(field, form[0])
-        near = ((within_distance(form, other, distance), other) for other in known)
-        best = heapq.nsmallest(MAX_EXPANSIONS, ((edits, other) for edits, other in near if edits is not None))
-        return [other for _, other in best]
+    def _prefixed(self, field: str, prefix: str) -> Scores:
+        """Forms that begin so; when they are many, how rare they are together says nothing."""
+        forms = self._postings.forms(field, prefix)
+        if len(forms) <= MAX_EXPANSIONS:
+            return self._forms(field, forms)
+        return dict.fromkeys(self._postings.form_weights(field, forms), 1.0)
 
     def _bm25(self, field: str, weights: Scores) -> Scores:
         documents = len(self._postings.documents())
@@ -205,33 +211,6 @@ class _Evaluation:
         }
 
 
-def within_distance(first: str, second: str, limit: int) -> int | None:
-    """The Levenshtein distance of two words if it is at most `limit`, else None."""
-    if abs(len(first) - len(second)) > limit:
-        return None
-    begin, shorter = 0, min(len(first), len(second))
-    while begin < shorter and first[begin] == second[begin]:
-        begin += 1
-    first, second, shorter = first[begin:], second[begin:], shorter - begin
-    end = 0
-    while end < shorter and first[-1 - end] == second[-1 - end]:
-        end += 1
-    first, second = first[: len(first) - end], second[: len(second) - end]
-    if limit <= 1:  # without common ends, one edit leaves at most one letter on each side
-        longer = max(len(first), len(second))
-        return longer if longer <= limit else None
-    row = list(range(len(second) + 1))
-    for i, letter in enumerate(first, 1):
-        previous, row[0] = row[0], i
-        smallest = i
-        for j, other in enumerate(second, 1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (letter != other))
-            smallest = min(smallest, row[j])
-        if smallest > limit:
-            return None
-    return row[-1] if row[-1] <= limit else None
-
-
 def _occurrences(places: Sequence[Sequence[int]], slop: int) -> int:
     """How many positions of the last word end a sequence with at most `slop` words between neighbours."""
     reached = set(places[0])
@@ -243,14 +222,14 @@ def _occurrences(places: Sequence[Sequence[int]], slop: int) -> int:
 
 
 def _page(request: SearchRequest, scores: Scores, postings: Postings) -> list[int]:
-    """The documents of the asked page: by the sort value, then by date or score, then by key."""
+    """The documents of the asked page: by score and date, or by date alone, then by key."""
     end = request.offset + request.limit
     if request.limit <= 0 or request.offset >= len(scores):
         return []
     days = postings.days("published")
     by_score: _Measure = scores.__getitem__
     by_day: _Measure = days.__getitem__
-    measures = [by_score, by_day] if request.sort == "score" else [by_day, by_score]
+    measures = [by_score, by_day] if request.sort == "score" else [by_day]
     if request.sort == "oldest":
         measures[0] = lambda document: -days[document] or -math.inf
     leading = _leading(list(scores), end, measures)

@@ -3,26 +3,35 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from archive_pipeline.language.analysis import PARAGRAPH_GAP, TokenFields, token_fields
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import extract
+
+from archive_pipeline.language.analysis import PARAGRAPH_GAP, TokenFields, indexed_words, token_fields
 from archive_pipeline.language.folding import fold
 from archive_pipeline.protocols import IndexDocument
 
 __all__ = [
+    "MAX_EXPANSIONS",
     "PART_SIGN",
-    "TITLE_WEIGHT",
     "FieldTerms",
     "WordQuery",
     "document_terms",
     "exact_forms",
+    "nearest_forms",
     "phrase_query",
+    "phrase_slop",
+    "within_distance",
     "word_query",
 ]
 
-TITLE_WEIGHT = 2.0
-"""How much a word in the title counts beside one in the text (BM25F)."""
-
 PART_SIGN = "\x1f"
 """Stands before the key of a compound part, so that words find parts but phrases don't."""
+
+MAX_EXPANSIONS = 50
+"""How many word forms a fuzzy word may stand for, the nearest first; a prefix of more forms is not scored by them."""
+
+MAX_PLACEMENTS = 512
+"""In how many ways the words of a phrase may be spread: more words leave less room between them."""
 
 _PARAGRAPH = "\n\n"
 _TITLE_GAP = 10 * PARAGRAPH_GAP
@@ -30,32 +39,36 @@ _TITLE_GAP = 10 * PARAGRAPH_GAP
 
 @dataclass(slots=True)
 class FieldTerms:
-    """The terms of one field of one document while it is being indexed: positions and weights by key, weights by
-    folded form, and the number of words."""
+    """The terms of one field of one document while it is being indexed: keys of words and of compound parts with their
+    positions, folded forms. Of each list so many as `twice` says stand in the title and count twice."""
 
-    positions: dict[str, list[int]] = field(default_factory=dict)
-    weights: dict[str, float] = field(default_factory=dict)
-    forms: dict[str, float] = field(default_factory=dict)
-    length: int = 0
+    keys: list[tuple[str, int]] = field(default_factory=list)
+    parts: list[tuple[str, int]] = field(default_factory=list)
+    forms: list[str] = field(default_factory=list)
+    twice: tuple[int, int, int] = (0, 0, 0)
 
-    def add(self, text: str, *, offset: int = 0, weight: float = 1.0) -> int:
+    def add(self, text: str, *, offset: int = 0) -> int:
         """Add a text whose positions begin at `offset`; returns the position behind its last word."""
-        position = offset - 1
-        for text_key, place, _, _, kind, form in token_fields(text):
+        keys, parts, forms = self.keys, self.parts, self.forms
+        end = offset
+        for place, word in indexed_words(text):
             position = offset + place
-            key = PART_SIGN + text_key if kind == "part" else text_key
-            self.length += kind != "part"
-            self.positions.setdefault(key, []).append(position)
-            self.weights[key] = self.weights.get(key, 0.0) + weight
-            if form:
-                self.forms[form] = self.forms.get(form, 0.0) + weight
-        return position + 1
+            end = position + word.advance
+            if word.advance == 1 and len(word.keys) == 1:
+                keys.append((word.keys[0][0], position))
+            else:
+                keys += [(key, position + step) for key, step in word.keys]
+            if word.parts:
+                parts += [(key, position + step) for key, step in word.parts]
+            forms += word.forms
+        return end
 
 
 def document_terms(document: IndexDocument) -> dict[str, FieldTerms]:
     """The terms of a document by field; "text" is title and text together."""
     text, title, quote, speaker = FieldTerms(), FieldTerms(), FieldTerms(), FieldTerms()
-    end = text.add(document.title, weight=TITLE_WEIGHT)
+    end = text.add(document.title)
+    text.twice = (len(text.keys), len(text.parts), len(text.forms))
     text.add(document.text, offset=end + _TITLE_GAP)
     title.add(document.title)
     quote.add(_PARAGRAPH.join(document.quotes))
@@ -89,6 +102,26 @@ def phrase_query(texts: Sequence[str]) -> WordQuery:
     tokens = [token for token in token_fields(" ".join(texts)) if token.kind != "part"]
     sequence = _by_position(tokens)
     return WordQuery((), sequence) if len(sequence) > 1 else WordQuery(sequence[0] if sequence else ())
+
+
+def phrase_slop(words: int, slop: int) -> int:
+    """How many other words may stand between neighbours of a phrase of so many words, at most `slop`."""
+    while slop and (slop + 1) ** (words - 1) > MAX_PLACEMENTS:
+        slop -= 1
+    return slop
+
+
+def within_distance(first: str, second: str, limit: int) -> int | None:
+    """The Levenshtein distance of two words if it is at most `limit`, else None."""
+    distance = Levenshtein.distance(first, second, score_cutoff=limit)
+    return distance if distance <= limit else None
+
+
+def nearest_forms(form: str, known: Sequence[str], distance: int) -> tuple[str, ...]:
+    """Of the known forms those within the distance that share the first letter, the nearest first, then by letter."""
+    near = extract(form, known, scorer=Levenshtein.distance, score_cutoff=distance, limit=None)
+    found = sorted((edits, other) for other, edits, _ in near if other[:1] == form[:1])
+    return tuple(other for _, other in found[:MAX_EXPANSIONS])
 
 
 def exact_forms(text: str) -> tuple[str, ...]:

@@ -15,14 +15,16 @@ import warnings
 import zlib
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from archive_pipeline.errors import IndexingError, LockedError
 from archive_pipeline.index.evaluation import evaluate
-from archive_pipeline.index.terms import FieldTerms, document_terms
+from archive_pipeline.index.terms import PART_SIGN, FieldTerms, document_terms
 from archive_pipeline.language.analysis import ANALYSIS_VERSION
 from archive_pipeline.protocols import EngineResult, Index, IndexDocument, SearchRequest
 from archive_pipeline.query import FILTER_FIELDS
@@ -396,11 +398,11 @@ def _fields(document: IndexDocument) -> dict[str, object]:
         "key_column": document.key.encode(),
         "published": document.published.toordinal() if document.published else 0,
         "captured": document.captured.toordinal(),
-        "length": terms["text"].length,
+        "length": len(terms["text"].keys),
     }
     for name, field in terms.items():
         found[f"{name}_key"] = _key_postings(field)
-        found[f"{name}_form"] = [(form.encode(), 1, weight, b"") for form, weight in field.forms.items()]
+        found[f"{name}_form"] = _form_postings(field)
     for name in FILTER_FIELDS:
         value = getattr(document, name)
         keys = (value,) if isinstance(value, str) else tuple(dict.fromkeys(value or ()))
@@ -409,9 +411,21 @@ def _fields(document: IndexDocument) -> dict[str, object]:
 
 
 def _key_postings(field: FieldTerms) -> list[tuple[bytes, int, float, bytes]]:
-    return [
-        (key.encode(), 1, field.weights[key], array("I", places).tobytes()) for key, places in field.positions.items()
-    ]
+    keys, parts, _ = field.twice
+    weights = Counter([key for key, _ in chain(field.keys, field.keys[:keys])])
+    weights.update([PART_SIGN + key for key, _ in chain(field.parts, field.parts[:parts])])
+    positions: dict[str, array[int]] = {key: array("I") for key in weights}
+    for key, place in field.keys:
+        positions[key].append(place)
+    for key, place in field.parts:
+        positions[PART_SIGN + key].append(place)
+    return [(key.encode(), 1, weights[key], places.tobytes()) for key, places in positions.items()]
+
+
+def _form_postings(field: FieldTerms) -> list[tuple[bytes, int, float, bytes]]:
+    weights = Counter(field.forms)
+    weights.update(field.forms[: field.twice[2]])
+    return [(form.encode(), 1, weight, b"") for form, weight in weights.items()]
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from archive_pipeline.language.folding import INVISIBLE, fold
-from archive_pipeline.language.stems import WordAnalysis, analyse_word, splitter
+from archive_pipeline.language.stems import CACHE_SIZE, WordAnalysis, analyse_word, splitter
 from archive_pipeline.language.words import CONNECTORS, MONTHS, PREFIXES, STOP_WORDS
 
 __all__ = [
     "ANALYSIS_VERSION",
+    "IndexedWord",
     "Token",
     "TokenKind",
     "analyse",
     "compound_parts",
+    "indexed_words",
     "is_stop_word",
     "token_fields",
 ]
@@ -67,7 +69,8 @@ _HYPHEN = "[-\u2010\u2011]"
 _SPACE = "[ \u00a0\u202f\u2009]"
 _MARK = r"(?:[*:_·](?=(?:in|innen|e|en|er|es|r|n|m|s)(?![^\W\d_])|innen)|/-?(?=in(?:nen)?(?![^\W\d_])))"
 _TOKEN = re.compile(
-    rf"""(?P<gap>\n[ \t\r]*\n)
+    rf"""(?P<plain>[^\W\d_]{{2,}}+(?![\w'’*:·/(\-\u2010\u2011{INVISIBLE}\u0300-\u036f]))
+    |(?P<gap>\n[ \t\r]*\n)
     |(?P<date>(?<![\w.])(?P<day>\d{{1,2}})\.{_SPACE}?(?P<month>\d{{1,2}})\.{_SPACE}?(?P<year>\d{{4}}|\d\d)(?!\w|\.\d))
     |(?P<iso>(?<![\w-])(?P<y>\d{{4}})-(?P<m>\d\d)-(?P<d>\d\d)(?![\w-]))
     |(?P<thousands>(?<![\w.,])\d{{1,3}}(?:(?:\.|{_SPACE}|['’])\d{{3}})+(?:,\d+)?(?![^\W_]|[.,]\d))
@@ -117,12 +120,8 @@ def token_fields(text: str) -> list[TokenFields]:
     for number, match in enumerate(matches):
         kind = match.lastgroup
         surface = match.group()
-        if kind == "word" and surface.isalnum():  # nearly all tokens, hence first and without detours
+        if kind == "plain":  # nearly all tokens, hence first and without detours
             start, end = match.span()
-            if surface[-1].isdigit() and (road := _ROAD.fullmatch(surface)):
-                tokens += _road_tokens(road, position, start)
-                position += 2
-                continue
             word = analyse_word(surface)
             tokens.append(TokenFields(word.stem, position, start, end, "word", word.form))
             for part in word.parts:
@@ -131,17 +130,85 @@ def token_fields(text: str) -> list[TokenFields]:
         elif kind == "gap":
             position += PARAGRAPH_GAP
         else:
-            if kind in {"word", "cut"}:
-                found = list(_word_tokens(match["word"], match.start(), position))
-                if kind == "cut":
-                    found += _completed(found[-1], matches[number + 1 : number + 1 + _LOOK_AHEAD])
-            elif kind == "tail":
-                found = list(_tail_tokens(match, position, matches[max(0, number - _LOOK_AHEAD) : number]))
-            else:
-                found = list(_other_tokens(match, position))
+            found = _special_tokens(matches, number, position)
             tokens += found
             position = max(token.position for token in found) + 1
     return tokens
+
+
+class IndexedWord(NamedTuple):
+    """What a word of a text is found by: keys and keys of compound parts with their place behind the word's position,
+    forms, and how many positions it takes."""
+
+    keys: tuple[tuple[str, int], ...]
+    parts: tuple[tuple[str, int], ...]
+    forms: tuple[str, ...]
+    advance: int
+
+
+def indexed_words(text: str) -> Iterator[tuple[int, IndexedWord]]:
+    """The tokens of a text without their offsets, word by word with its position: what `token_fields` says, in a third
+    of the time, because most words of an archive have been seen before."""
+    position = 0
+    for number, match in enumerate(_TOKEN.finditer(text)):
+        kind, surface = match.lastgroup, match.group()
+        if kind == "gap":
+            position += PARAGRAPH_GAP
+            continue
+        word = _indexed.get((kind, surface) if kind != "plain" else surface)
+        if word is None:
+            word = _indexed_word(text, number, match)
+        yield position, word
+        position += word.advance
+
+
+_indexed: dict[str | tuple[str | None, str], IndexedWord] = {}
+
+
+def _indexed_word(text: str, number: int, match: re.Match[str]) -> IndexedWord:
+    """A word that was not seen before. What depends on its neighbours is not kept."""
+    kind, surface = match.lastgroup, match.group()
+    if kind in {"cut", "tail"}:
+        return _without_offsets(_special_tokens(list(_TOKEN.finditer(text)), number, 0))
+    if len(_indexed) >= CACHE_SIZE:
+        _indexed.clear()
+    if kind == "plain":
+        known = analyse_word(surface)
+        word = IndexedWord(((known.stem, 0),), tuple((part, 0) for part in known.parts), (known.form,), 1)
+        _indexed[surface] = word
+    else:
+        word = _indexed[kind, surface] = _without_offsets(_special_tokens([match], 0, 0))
+    return word
+
+
+def _without_offsets(tokens: Sequence[TokenFields]) -> IndexedWord:
+    return IndexedWord(
+        tuple((token.text, token.position) for token in tokens if token.kind != "part"),
+        tuple((token.text, token.position) for token in tokens if token.kind == "part"),
+        tuple(token.form for token in tokens if token.form),
+        max(token.position for token in tokens) + 1,
+    )
+
+
+def _special_tokens(matches: Sequence[re.Match[str]], number: int, position: int) -> list[TokenFields]:
+    """The tokens of everything but plain words."""
+    match = matches[number]
+    kind, surface = match.lastgroup, match.group()
+    if kind == "tail":
+        return list(_tail_tokens(match, position, matches[max(0, number - _LOOK_AHEAD) : number]))
+    if kind not in {"word", "cut"}:
+        return list(_other_tokens(match, position))
+    if surface[-1].isdigit() and (road := _ROAD.fullmatch(surface)):
+        return list(_road_tokens(road, position, match.start()))
+    found = list(_word_tokens(match["word"], match.start(), position))
+    if kind == "cut":
+        found += _completed(found[-1], matches[number + 1 : number + 1 + _LOOK_AHEAD])
+    return found
+
+
+def _word_of(match: re.Match[str]) -> str | None:
+    """The word, if the match is a complete one."""
+    return match["plain"] or (match["word"] if match.lastgroup == "word" else None)
 
 
 def _word_tokens(surface: str, offset: int, position: int) -> Iterator[TokenFields]:
@@ -170,10 +237,11 @@ def _completed(cut: TokenFields, following: Sequence[re.Match[str]]) -> Iterator
     if modifier:
         yield TokenFields(analyse_word(modifier).stem, cut.position, cut.start, cut.end, "part", "")
     for match in following:
-        if match.lastgroup == "cut" or (match.lastgroup == "word" and fold(match["word"]) in CONNECTORS):
+        word = _word_of(match)
+        if match.lastgroup == "cut" or (word and fold(word) in CONNECTORS):
             continue
-        if match.lastgroup == "word":
-            last = analyse_word(_SIGNS.sub("", _PIECE.findall(match["word"])[-1])).form
+        if word:
+            last = analyse_word(_SIGNS.sub("", _PIECE.findall(word)[-1])).form
             starts = [part.start for part in splitter().split(last, listed=True)[1:]]
             if cut.form in PREFIXES:
                 starts = [len(prefix) for prefix in PREFIXES if last.startswith(prefix)][-1:]
@@ -190,8 +258,9 @@ def _tail_tokens(match: re.Match[str], position: int, before: Sequence[re.Match[
     tail = analyse_word(_SIGNS.sub("", match.group()))
     yield from _piece_tokens(tail, position, start, end)
     for earlier in reversed(before):
-        if earlier.lastgroup == "word" and fold(earlier["word"]) not in CONNECTORS:
-            first = analyse_word(_SIGNS.sub("", _PIECE.findall(earlier["word"])[-1])).form
+        word = _word_of(earlier)
+        if word and fold(word) not in CONNECTORS:
+            first = analyse_word(_SIGNS.sub("", _PIECE.findall(word)[-1])).form
             for part in splitter().split(first, listed=True)[1:]:
                 whole = analyse_word(first[: part.start] + tail.form)
                 yield TokenFields(whole.stem, position, start, end, "word", whole.form)

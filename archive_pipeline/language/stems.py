@@ -9,7 +9,7 @@ from archive_pipeline.language.compounds import CompoundSplitter, Part
 from archive_pipeline.language.folding import fold, reduce_umlauts
 from archive_pipeline.language.words import VERBS
 
-__all__ = ["WordAnalysis", "analyse_word", "splitter"]
+__all__ = ["CACHE_SIZE", "WordAnalysis", "analyse_word", "splitter"]
 
 
 class WordAnalysis(NamedTuple):
@@ -22,7 +22,8 @@ class WordAnalysis(NamedTuple):
 
 
 _NOUNS = ("nouns_wikidata.txt", "nouns_own.txt", "opaque.txt", "places.txt")
-_CACHE_SIZE = 200_000
+CACHE_SIZE = 200_000
+"""Different words that are remembered."""
 _cache: dict[str, WordAnalysis] = {}
 
 _PERSONS = ("er", "or", "eur", "ist", "ent", "ant", "log", "graf", "soph", "nom", "at", "iker", "aer", "iv")
@@ -51,7 +52,7 @@ def analyse_word(surface: str) -> WordAnalysis:
     """Everything about one word without signs; case matters only for a few verbs."""
     known = _cache.get(surface)
     if known is None:
-        if len(_cache) >= _CACHE_SIZE:
+        if len(_cache) >= CACHE_SIZE:
             _cache.clear()
         known = _cache[surface] = _analyse(surface)
     return known

@@ -3,8 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from archive_pipeline.index.evaluation import within_distance
-from archive_pipeline.index.terms import PART_SIGN, WordQuery, exact_forms, phrase_query, word_query
+from archive_pipeline.index.terms import (
+    PART_SIGN,
+    WordQuery,
+    exact_forms,
+    phrase_query,
+    phrase_slop,
+    within_distance,
+    word_query,
+)
 from archive_pipeline.language.analysis import Token, analyse
 from archive_pipeline.language.folding import fold
 from archive_pipeline.query import And, Exact, Fuzzy, Node, Or, Phrase, Prefix, Term
@@ -24,11 +31,13 @@ class Highlight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snippet:
-    """A passage; its highlights count within `text`, `start` says where in the release it begins."""
+    """A passage; its highlights count within `text`, `start` says where in the release it begins, `page` on which of
+    its pages, if it has any."""
 
     text: str
     start: int
     highlights: tuple[Highlight, ...]
+    page: int | None = None
 
 
 def snippets(text: str, node: Node, *, count: int = 2, width: int = 200) -> tuple[Snippet, ...]:
@@ -91,7 +100,8 @@ def _leaf_marks(tokens: Sequence[Token], leaf: Term | Phrase | Prefix | Fuzzy | 
         case Term(text):
             yield from _word_marks(tokens, word_query(text), 0)
         case Phrase(texts, slop):
-            yield from _word_marks(tokens, phrase_query(texts), slop)
+            wanted = phrase_query(texts)
+            yield from _word_marks(tokens, wanted, phrase_slop(len(wanted.sequence), slop))
         case Exact(text):
             forms = exact_forms(text)
             yield from (Highlight(t.start, t.end) for t in tokens if t.form in forms)

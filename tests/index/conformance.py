@@ -16,8 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archive_pipeline.errors import IndexingError, QueryError
-from archive_pipeline.index.evaluation import MAX_EXPANSIONS, within_distance
-from archive_pipeline.index.terms import PART_SIGN, exact_forms, phrase_query, word_query
+from archive_pipeline.index.terms import (
+    MAX_EXPANSIONS,
+    PART_SIGN,
+    exact_forms,
+    phrase_query,
+    phrase_slop,
+    within_distance,
+    word_query,
+)
 from archive_pipeline.language.analysis import Token, analyse
 from archive_pipeline.language.folding import fold
 from archive_pipeline.protocols import Index, IndexDocument, IndexEngine, SearchRequest
@@ -136,6 +143,7 @@ class Reference:
                 wanted, slop = word_query(text), 0
             case Phrase(texts, slop):
                 wanted = phrase_query(texts)
+                slop = phrase_slop(len(wanted.sequence), slop)
         keys = {PART_SIGN + token.text if token.kind == "part" else token.text for token in tokens}
         if keys & set(wanted.keys):
             return True
