@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TextIO
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO, runtime_checkable
 
-from archive_pipeline.model import Article, Axis, Capture, CaptureResult, Finding, Item, Release, Source
+from archive_pipeline.model import Article, Axis, Capture, CaptureResult, Doubt, Finding, Item, Release, Source
 from archive_pipeline.query import Node
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ __all__ = [
     "Connection",
     "EngineHit",
     "EngineResult",
+    "Explainer",
     "Exporter",
     "FacetCount",
     "FetchContext",
@@ -179,6 +180,14 @@ class Classifier(Protocol):
         """What the article says, with evidence. Pure. Raises ClassifyError."""
 
 
+@runtime_checkable
+class Explainer(Protocol):
+    """What a classifier may be besides: one that says what it considered and left out. `show --why` asks for it."""
+
+    def doubts(self, article: Article, source: Source) -> Sequence[Doubt]:
+        """Candidates that were considered and rejected, with reasons. Pure; may take longer than classifying."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexDocument:
     """One release as an engine sees it. `key` is the release id; tag tuples hold authority keys;
@@ -205,7 +214,8 @@ class IndexDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchRequest:
-    """What to find. `facets` names fields of FILTER_FIELDS, or "year"; counts go over all hits."""
+    """What to find. `facets` names fields of FILTER_FIELDS, or "year" or "month" (2016-05) of publication; counts go
+    over all hits."""
 
     node: Node
     sort: Literal["score", "newest", "oldest"] = "score"
@@ -232,10 +242,12 @@ class FacetCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineResult:
-    """One page of hits, the exact number of all hits, and facet counts by field, most frequent first."""
+    """One page of hits, the exact number of all hits and of those without a date of publication, and facet counts by
+    field, most frequent first."""
 
     hits: tuple[EngineHit, ...]
     total: int
+    undated: int = 0
     facets: tuple[tuple[str, tuple[FacetCount, ...]], ...] = ()
 
 

@@ -16,6 +16,7 @@ from typing import Protocol
 from archive_pipeline.errors import QueryError
 from archive_pipeline.index.terms import (
     MAX_EXPANSIONS,
+    PERIODS,
     WordQuery,
     exact_forms,
     nearest_forms,
@@ -91,6 +92,7 @@ def evaluate(request: SearchRequest, postings: Postings) -> EngineResult:
     return EngineResult(
         hits=tuple(EngineHit(key=postings.key(document), score=scores[document]) for document in hits),
         total=len(scores),
+        undated=sum(not day for day in map(postings.days("published").__getitem__, scores)),
         facets=tuple((field, _facet(field, scores, postings)) for field in request.facets),
     )
 
@@ -253,12 +255,15 @@ def _leading(documents: list[int], count: int, measures: Sequence[_Measure]) -> 
 
 def _facet(field: str, documents: Collection[int], postings: Postings) -> tuple[FacetCount, ...]:
     """How many hits carry each value, most frequent first, then by value."""
-    if field == "year":
-        days = postings.days("published")
-        counts = Counter(str(date.fromordinal(days[document]).year) for document in documents if days[document])
+    if digits := PERIODS.get(field):
+        days = Counter(map(postings.days("published").__getitem__, documents))
+        counts: Counter[str] = Counter()
+        for day, count in days.items():
+            if day:
+                counts[date.fromordinal(day).isoformat()[:digits]] += count
     elif field in FILTER_FIELDS:
         counts = Counter(chain.from_iterable(map(postings.values(field).__getitem__, documents)))
     else:
-        raise QueryError(f"kein Feld für Facetten: {field}", hint="Felder: year, " + ", ".join(FILTER_FIELDS))
+        raise QueryError(f"kein Feld für Facetten: {field}", hint="Felder: " + ", ".join((*PERIODS, *FILTER_FIELDS)))
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(FacetCount(value=value, count=count) for value, count in ordered)

@@ -22,6 +22,7 @@ from archive_pipeline.errors import IndexingError, LockedError, MissingExtraErro
 from archive_pipeline.index.terms import (
     MAX_EXPANSIONS,
     PART_SIGN,
+    PERIODS,
     FieldTerms,
     WordQuery,
     document_terms,
@@ -70,7 +71,6 @@ _SPARE = 32
 _BUCKETS = 65_000
 """Values a facet can have: tantivy's own limit for one aggregation."""
 _MAX_CHOICES = 64
-_PERIODS = {"year": 4, "month": 7}
 
 
 class TantivyEngine:
@@ -127,7 +127,7 @@ def _schema(library: Any) -> "tantivy.Schema":
     builder.add_text_field("oldest", tokenizer_name="raw", index_option="basic", fast=True)
     for day in ("published", "captured"):
         builder.add_integer_field(day, indexed=True, fast=True)
-    for field in (*FILTER_FIELDS, *_PERIODS):
+    for field in (*FILTER_FIELDS, *PERIODS):
         builder.add_text_field(field, tokenizer_name="raw", index_option="basic", fast=True)
     return builder.build()  # type: ignore[no-any-return]
 
@@ -189,11 +189,14 @@ class _TantivyIndex:
         """Answer a query. Raises QueryError, IndexingError. Safe to call from several threads."""
         searcher = self._open_searcher()
         with _damage_as_error(self._folder):
-            query, is_flat = _Translation(self._library, self._index, self._forms_with).query(request.node)
+            translation = _Translation(self._library, self._index, self._forms_with)
+            query, is_flat = translation.query(request.node)
             hits, total = self._page(searcher, query, request, is_flat=is_flat)
+            undated: Any = searcher.search(translation.undated(query), 1, count=True) if total else None
             return EngineResult(
                 hits=hits,
                 total=total,
+                undated=undated.count if total else 0,
                 facets=tuple((field, self._facet(searcher, query, field)) for field in request.facets),
             )
 
@@ -281,9 +284,9 @@ class _TantivyIndex:
 
     def _facet(self, searcher: "tantivy.Searcher", query: "tantivy.Query", field: str) -> tuple[FacetCount, ...]:
         """How many hits carry each value, most frequent first, then by value."""
-        if field not in {*FILTER_FIELDS, *_PERIODS}:
+        if field not in {*FILTER_FIELDS, *PERIODS}:
             raise QueryError(
-                f"kein Feld für Facetten: {field}", hint="Felder: " + ", ".join((*_PERIODS, *FILTER_FIELDS))
+                f"kein Feld für Facetten: {field}", hint="Felder: " + ", ".join((*PERIODS, *FILTER_FIELDS))
             )
         terms = {"field": field, "size": _BUCKETS, "segment_size": _BUCKETS}
         buckets = searcher.aggregate(query, {"values": {"terms": terms}})["values"]["buckets"]
@@ -347,6 +350,10 @@ class _Translation:
                 return self._without([self.query(inner)[0]], []), True
             case _:
                 return self._unscored(node), True
+
+    def undated(self, query: "tantivy.Query") -> "tantivy.Query":
+        """Those hits of a query that have no date of publication."""
+        return self._without([self._library.Query.exists_query("published")], [query])
 
     def _sequence(self, field: str, wanted: WordQuery, slop: int) -> "tantivy.Query":
         """Any of the keys, or the sequence. Single words are met by compound parts too, so their key is looked up
@@ -445,7 +452,7 @@ def _document(library: Any, document: IndexDocument) -> "tantivy.Document":
     made.add_integer("captured", document.captured.toordinal())
     if document.published:
         made.add_integer("published", day)
-        for period, digits in _PERIODS.items():
+        for period, digits in PERIODS.items():
             made.add_text(period, document.published.isoformat()[:digits])
     for name in FILTER_FIELDS:
         value = getattr(document, name)

@@ -13,6 +13,7 @@ from archive_pipeline.protocols import IndexDocument
 __all__ = [
     "MAX_EXPANSIONS",
     "PART_SIGN",
+    "PERIODS",
     "FieldTerms",
     "WordQuery",
     "document_terms",
@@ -29,6 +30,9 @@ PART_SIGN = "\x1f"
 
 MAX_EXPANSIONS = 50
 """How many word forms a fuzzy word may stand for, the nearest first; a prefix of more forms is not scored by them."""
+
+PERIODS = {"year": 4, "month": 7}
+"""Facets of the date of publication, and how much of an ISO date they are."""
 
 MAX_PLACEMENTS = 512
 """In how many ways the words of a phrase may be spread: more words leave less room between them."""

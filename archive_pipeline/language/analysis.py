@@ -17,6 +17,7 @@ __all__ = [
     "ANALYSIS_VERSION",
     "IndexedWord",
     "Token",
+    "TokenFields",
     "TokenKind",
     "analyse",
     "compound_parts",

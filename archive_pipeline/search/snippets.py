@@ -1,5 +1,6 @@
 """Passages of a text that show why it was found."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from archive_pipeline.index.terms import (
     within_distance,
     word_query,
 )
-from archive_pipeline.language.analysis import Token, analyse
+from archive_pipeline.language.analysis import TokenFields, token_fields
 from archive_pipeline.language.folding import fold
 from archive_pipeline.query import And, Exact, Fuzzy, Node, Or, Phrase, Prefix, Term
 
@@ -46,16 +47,29 @@ def snippets(text: str, node: Node, *, count: int = 2, width: int = 200) -> tupl
     marks = _marks(text, node, None)
     if not marks:
         return (_snippet(text, 0, width, ()),) if text.strip() else ()
-    windows = []
-    for index, (_, mark) in enumerate(marks):
-        inside = [m for m in marks[index:] if m[1].end <= mark.start - _BEFORE + width]
-        windows.append((-len({leaf for leaf, _ in inside}), -len(inside), mark.start))
     chosen: list[int] = []
-    for *_, start in sorted(windows):
+    for *_, start in sorted(_windows(marks, width - _BEFORE)):
         if len(chosen) < count and all(abs(start - other) >= width for other in chosen):
             chosen.append(start)
     plain = tuple(dict.fromkeys(mark for _, mark in marks))
     return tuple(_snippet(text, max(0, start - _BEFORE), width, plain) for start in sorted(chosen))
+
+
+def _windows(marks: Sequence[tuple[int, Highlight]], width: int) -> Iterator[tuple[int, int, int]]:
+    """For a window that begins at each mark: how many query words and how many marks it holds, both negative, and where
+    it begins."""
+    inside: Counter[int] = Counter()
+    behind = 0
+    for number, (leaf, mark) in enumerate(marks):
+        while behind < len(marks) and marks[behind][1].end <= mark.start + width:
+            inside[marks[behind][0]] += 1
+            behind += 1
+        yield -len(inside), number - behind, mark.start
+        if behind > number:
+            inside[leaf] -= 1
+            inside += Counter()  # drops what is at zero
+        else:
+            behind = number + 1
 
 
 def highlights(text: str, node: Node, field: str | None = None) -> tuple[Highlight, ...]:
@@ -76,7 +90,7 @@ def _snippet(text: str, start: int, width: int, marks: Sequence[Highlight]) -> S
 
 def _marks(text: str, node: Node, field: str | None) -> list[tuple[int, Highlight]]:
     """Number of the query leaf and stretch, in text order."""
-    tokens = analyse(text)
+    tokens = token_fields(text)
     found = [
         (number, mark)
         for number, leaf in enumerate(_leaves(node))
@@ -95,7 +109,7 @@ def _leaves(node: Node) -> Iterator[Term | Phrase | Prefix | Fuzzy | Exact]:
             yield node
 
 
-def _leaf_marks(tokens: Sequence[Token], leaf: Term | Phrase | Prefix | Fuzzy | Exact) -> Iterator[Highlight]:
+def _leaf_marks(tokens: Sequence[TokenFields], leaf: Term | Phrase | Prefix | Fuzzy | Exact) -> Iterator[Highlight]:
     match leaf:
         case Term(text):
             yield from _word_marks(tokens, word_query(text), 0)
@@ -115,7 +129,7 @@ def _leaf_marks(tokens: Sequence[Token], leaf: Term | Phrase | Prefix | Fuzzy | 
                     yield Highlight(token.start, token.end)
 
 
-def _word_marks(tokens: Sequence[Token], wanted: WordQuery, slop: int) -> Iterator[Highlight]:
+def _word_marks(tokens: Sequence[TokenFields], wanted: WordQuery, slop: int) -> Iterator[Highlight]:
     for token in tokens:
         if (PART_SIGN + token.text if token.kind == "part" else token.text) in wanted.keys:
             yield Highlight(token.start, token.end)
@@ -123,9 +137,9 @@ def _word_marks(tokens: Sequence[Token], wanted: WordQuery, slop: int) -> Iterat
         yield from _sequence_marks([token for token in tokens if token.kind != "part"], wanted.sequence, slop)
 
 
-def _sequence_marks(tokens: Sequence[Token], sequence: Sequence[Sequence[str]], slop: int) -> Iterator[Highlight]:
+def _sequence_marks(tokens: Sequence[TokenFields], sequence: Sequence[Sequence[str]], slop: int) -> Iterator[Highlight]:
     """The tokens of every chain that follows the sequence, one highlight each."""
-    chains: list[tuple[Token, ...]] = [(token,) for token in tokens if token.text in sequence[0]]
+    chains: list[tuple[TokenFields, ...]] = [(token,) for token in tokens if token.text in sequence[0]]
     for keys in sequence[1:]:
         following = [token for token in tokens if token.text in keys]
         chains = [

@@ -162,8 +162,8 @@ class Reference:
 
 
 def _values(document: IndexDocument, field: str) -> tuple[str, ...]:
-    if field == "year":
-        return (str(document.published.year),) if document.published else ()
+    if field in {"year", "month"}:
+        return (document.published.isoformat()[: 4 if field == "year" else 7],) if document.published else ()
     value = getattr(document, field)
     return (value,) if isinstance(value, str) else tuple(value or ())
 
@@ -245,12 +245,13 @@ class IndexConformance:
 
         assert {hit.key for hit in result.hits} == keys
         assert result.total == len(result.hits) == len(keys)
+        assert result.undated == len(keys) - sum(reference.facet("year", keys).values())
         for field, counts in result.facets:
             assert {count.value: count.count for count in counts} == reference.facet(field, keys)
 
     def test_facets_of_every_field_are_exact_and_ordered(self, index: Index, reference: Reference) -> None:
         node = Term("Kreis")
-        result = index.search(SearchRequest(node=node, facets=(*FILTER_FIELDS, "year"), limit=1))
+        result = index.search(SearchRequest(node=node, facets=(*FILTER_FIELDS, "year", "month"), limit=1))
 
         for field, counts in result.facets:
             assert {c.value: c.count for c in counts} == reference.facet(field, reference.keys(node))
