@@ -515,7 +515,8 @@ def main() -> None:
     chosen = options.parse_args()
     root = chosen.folder or Path(tempfile.mkdtemp(prefix="search-"))
     corpus = list(documents(chosen.documents))
-    texts = {document.key: document for document in corpus}
+    more = list(documents(50, chosen.documents + 1_000))
+    texts = {document.key: document for document in (*corpus, *more)}
     makers: dict[str, Callable[[Path], Engine]] = {
         "whoosh": lambda folder: Ours(WhooshEngine(), folder, texts),
         "tantivy": lambda folder: Ours(TantivyEngine(), folder, texts),
@@ -532,8 +533,6 @@ def main() -> None:
         print(f"{name} ready", file=sys.stderr)
     for kind, times in _timed(engines, queries(corpus[:20_000]), chosen.rounds).items():
         report["queries"][kind] = times
-    more = list(documents(50, chosen.documents + 1_000))
-    texts.update((document.key, document) for document in more)
     for name, engine in engines.items():
         before = time.perf_counter()
         engine.add(more)
