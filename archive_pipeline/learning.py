@@ -1,6 +1,6 @@
 """Learning from a source's releases which lines it sets around every text, as a new numbered profile."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -17,19 +17,21 @@ from archive_pipeline.reprocessing import source_of
 from archive_pipeline.sources.problems import did_you_mean
 from archive_pipeline.workspace import SOFTWARE, Workspace, utc_now
 
-__all__ = ["LEAST", "Lesson", "learn_source"]
+__all__ = ["LEAST", "Lesson", "learn_source", "unlearned"]
 
 LEAST = 10
 """Different texts below which nothing is learned: what recurs in five may still be chance."""
+WORTHWHILE = 2 * LEAST
+"""Releases from which on learning is suggested: some of them may read the same, and some be held back."""
 NEWEST = 500
 """Releases that are looked at; older ones look as the site no longer does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """What was learned: `profile` is the profile in force from now on, None while there is none; `is_new` tells whether
-    it differs from the one `before`. `texts` is how many different texts were looked at, `damaged` names records that
-    can't be read."""
+    """What was learned: `profile` is the profile in force from now on, None while there is none; one without lines says
+    that nothing recurs. `is_new` tells whether it differs from the one `before`. `texts` is how many different texts
+    were looked at, `damaged` names records that can't be read."""
 
     profile: LearnedProfile | None
     before: LearnedProfile | None
@@ -55,7 +57,7 @@ def learn_source(
         before = next((profile for profile in reversed(profiles) if profile.source_id == source_id), None)
         articles, damaged = _articles(workspace, db, source_id)
         lines, texts = learn(articles, stays=_wish(without, before))
-        if texts < LEAST or _read(before.lines if before else ()) == _read(lines):
+        if texts < LEAST or (before is not None and _read(before.lines) == _read(lines)):
             return Lesson(profile=before, before=before, is_new=False, texts=texts, damaged=damaged)
         profile = LearnedProfile(
             source_id=source_id,
@@ -67,6 +69,14 @@ def learn_source(
         if not dry_run:
             _keep(workspace, db, profile)
         return Lesson(profile=profile, before=before, is_new=True, texts=texts, damaged=damaged)
+
+
+def unlearned(workspace: Workspace, releases: Mapping[str, int]) -> list[str]:
+    """Which of these sources, given with the number of their releases, have enough to learn from and no profile."""
+    folder = workspace.profiles_folder
+    return [
+        source_id for source_id, count in releases.items() if count >= WORTHWHILE and not (folder / source_id).is_dir()
+    ]
 
 
 def _read(lines: Sequence[LearnedLine]) -> set[tuple[str, str, bool]]:

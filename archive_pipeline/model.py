@@ -3,7 +3,8 @@
 Nothing here reads a clock, a file or the network, and this module imports nothing of the package.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -17,14 +18,19 @@ __all__ = [
     "Capture",
     "CaptureKind",
     "CaptureResult",
+    "Correction",
+    "CorrectionKind",
     "Credit",
+    "DocumentState",
     "DocumentStatus",
+    "Doubt",
     "Evidence",
     "Failure",
     "FailureKind",
     "Finding",
     "Gone",
     "Item",
+    "Keyword",
     "LearnedLine",
     "LearnedProfile",
     "Location",
@@ -43,15 +49,22 @@ __all__ = [
     "Source",
     "SourceReport",
     "Tag",
+    "TopicEvaluation",
+    "TopicModel",
     "Unmodified",
     "Vocabulary",
     "VocabularyEntry",
+    "has_uncertain_topic",
 ]
 
 OptionsT = TypeVar("OptionsT")
 
 Access = Literal["public", "login", "onsite", "closed"]
-"""Who may read the full text of a release."""
+"""Who may read a release: everybody, who has an account, who sits in the reading room, or archivists alone."""
+
+CorrectionKind = Literal["correction", "gegendarstellung"]
+"""`correction`: the publisher or the archive puts something right. `gegendarstellung`: a person's own account of facts
+that a release states, as press and archive laws give a right to."""
 
 CaptureKind = Literal["document", "attachment", "discovery"]
 """`document`: may become a release. `attachment`: came with a document, its `parent`, and is archived with it.
@@ -69,6 +82,10 @@ that is not permitted; `rate-limited` is HTTP 429, or 503 with Retry-After."""
 
 DocumentStatus = Literal["accepted", "quarantined", "skipped", "failed"]
 """How cleaning and classifying one capture ended."""
+
+
+DocumentState = Literal["no_text_layer"]
+"""Why a document that belongs in the archive has no text: `no_text_layer` is a PDF that holds pictures alone."""
 
 
 class Axis(StrEnum):
@@ -133,13 +150,60 @@ class LearnedProfile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TopicEvaluation:
+    """How well a topic model and the lexicon did on the same releases, which neither the model nor its settings had
+    seen: shares between 0 and 1. `releases` is their number; primary accuracy counts the main topic, `f1` (micro) every
+    topic with a score of 0.5 or more."""
+
+    releases: int
+    model_primary: float
+    model_f1: float
+    lexicon_primary: float
+    lexicon_f1: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TopicModel:
+    """A linear model of topics that was learned from what people decided in one archive, numbered from 1 and never
+    changed.
+
+    The score of topic i is `1 / (1 + exp(-(slope * z + offset)))`, with z the i-th intercept plus, for each feature,
+    its value times its i-th weight. `idf` holds the inverse document frequency of the features that are words.
+    `digest` is the SHA-256 of everything else but the number, in hex; `lexicon` is the version of the vocabularies and
+    of the analysis of words that the features come from, `data` the digest of what was learned from. `decided` and
+    `weak` count, for each topic, releases that people decided on and such as the lexicon alone is sure of.
+    """
+
+    number: int
+    digest: str
+    topics: tuple[str, ...]
+    intercepts: tuple[float, ...]
+    idf: Mapping[str, float]
+    weights: Mapping[str, tuple[float, ...]]
+    slope: float
+    offset: float
+    lexicon: str
+    data: str
+    software: str
+    decided: Mapping[str, int]
+    weak: Mapping[str, int]
+    evaluation: TopicEvaluation
+
+    @property
+    def name(self) -> str:
+        """What tags name it by: `topic-model@3+1f0c9b2d`."""
+        return f"topic-model@{self.number}+{self.digest[:8]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One source of press releases: its table in sources.toml, validated.
 
     `district` is a five-digit AGS key, `party` and `organisation` are slugs of the vocabularies. `gate` False
     archives what the quality gate would quarantine. `schedule` says when `run --due` visits the source, `expected` how
     long it may be without a new release before it counts as quiet (`14d`), `budget` how many items one run captures at
-    most. `profile` is what was learned from its releases; the archive adds it. `options` is an instance of the
+    most. `retention` is how long its releases are kept (`10y`, `forever`). `profile` is what was learned from its releases and `topic_model` what was learned from all; the archive adds
+    both. `options` is an instance of the
     fetcher's own settings class; read it with `options_as`.
     """
 
@@ -163,9 +227,11 @@ class Source:
     responsible: str | None = None
     capture_scope: str | None = None
     call_number: str | None = None
+    retention: str | None = None
     enabled: bool = True
     gate: bool = True
     profile: LearnedProfile | None = None
+    topic_model: TopicModel | None = None
     options: object = None
 
     def options_as(self, kind: type[OptionsT]) -> OptionsT:
@@ -282,6 +348,8 @@ class Article:
     (`json-ld`, `meta`, `time`, `url`, `label`, `text`, `hint`, `header`). `modified` is a later day on which the
     publisher changed the release, `number` the one the press office gave it ("123/2026"), both as the document says.
     `media_type` is that of the capture, `profile` the number of the learned profile it was cleaned with.
+    `pages` are the offsets in `text` at which its pages begin, the first one 0; empty where a document has no pages.
+    `state` says why there is no text, where that is no fault of the cleaning.
     """
 
     text: str = ""
@@ -307,8 +375,14 @@ class Article:
     url: str | None = None
     media_type: str | None = None
     profile: int | None = None
+    pages: tuple[int, ...] = ()
+    state: DocumentState | None = None
     notes: tuple[str, ...] = ()
     removed: tuple[Removed, ...] = ()
+
+    def page_at(self, offset: int) -> int | None:
+        """The number of the page on which the character at an offset in `text` stands, from 1; None without pages."""
+        return bisect_right(self.pages, offset) or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +394,18 @@ class Evidence:
     end: int
     text: str
     field: Literal["text", "title"] = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyword:
+    """A subject below a topic, with its ids: `wikidata` (Q…), `gnd`, and `nwbib`, the concept of the
+    Nordrhein-Westfälische Bibliographie. `evidence` is where it stands first."""
+
+    label: str
+    wikidata: str | None = None
+    gnd: str | None = None
+    nwbib: str | None = None
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,6 +424,32 @@ class Tag:
     by: str
     evidence: tuple[Evidence, ...]
     municipalities: tuple[str, ...] = ()
+    keywords: tuple[Keyword, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A candidate that a classifier considered and did not tag, or not in the role one might expect: why, in words for
+    people. `value` is None where a name may mean several. `evidence` is what suggested it."""
+
+    axis: Axis
+    value: str | None
+    label: str
+    reason: str
+    evidence: Evidence | None = None
+
+
+NEAR = 0.1
+"""The main topic is uncertain when the score of the next one is that near."""
+
+
+def has_uncertain_topic(tags: Iterable[Tag]) -> bool:
+    """Whether a person should look at the topics of a release: none reaches 0.5, or the two likeliest are so near that
+    either may be the main one. No topic at all is another case."""
+    scores = sorted((tag.score for tag in tags if tag.axis is Axis.TOPIC), reverse=True)
+    if not scores:
+        return False
+    return scores[0] < 0.5 or (len(scores) > 1 and scores[0] - scores[1] < NEAR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -426,6 +538,17 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """A note that is shown with a release wherever the release is. `id` is that of the decision, `noted_at` is UTC."""
+
+    id: str
+    kind: CorrectionKind
+    text: str
+    url: str | None
+    noted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
     """A document that came with a release and is kept in the WARC record `record_id`; `name` is its address, or its
     path within its source."""
@@ -461,6 +584,7 @@ class Release:
     quotes: tuple[Quote, ...] = ()
     locations: tuple[Location, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -469,6 +593,7 @@ class SourceReport:
 
     `seen` are items offered or looked at again; the other counts say how each of them ended.
 
+    `no_text_layer` counts those among the new and changed ones that hold pictures alone.
     `rechecked` counts known releases that were looked at again, `requests` and `received` what went over the network
     (bytes of bodies as received).
     """
@@ -484,6 +609,7 @@ class SourceReport:
     refused: int = 0
     gone: int = 0
     failed: int = 0
+    no_text_layer: int = 0
     rechecked: int = 0
     requests: int = 0
     received: int = 0
@@ -510,8 +636,10 @@ class RunReport:
 class VocabularyEntry:
     """One authority record: a party, an organisation, a topic, a place.
 
-    `surfaces` are names that are safe anywhere; `weak_surfaces` count only in context. `district` binds a
-    body to a place (five-digit AGS key). `valid_from`/`valid_to` are ISO dates or years.
+    `surfaces` are names that are safe anywhere; `weak_surfaces` count only in context. `adjectives` are the adjective
+    and inhabitant forms of a place: "Heinsberger" never changes, "lippisch" takes endings. `district` binds a body to a
+    place (five-digit AGS key). `valid_from`/`valid_to` are ISO dates or years, `successors` the keys of what took its
+    place, the most important first. `weights` are terms of a topic with the weight each has.
     """
 
     axis: Axis
@@ -526,13 +654,18 @@ class VocabularyEntry:
     gnd: str | None = None
     valid_from: str | None = None
     valid_to: str | None = None
+    adjectives: tuple[str, ...] = ()
+    successors: tuple[str, ...] = ()
+    weights: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """A named, versioned set of authority records with the licence line of its facts."""
+    """A named, versioned set of authority records with the licence line of its facts. `axis` is that of all its
+    entries where they share one: whoever needs another need not look at them, and they may be read only then."""
 
     name: str
     version: str
     licence: str
-    entries: tuple[VocabularyEntry, ...]
+    entries: Sequence[VocabularyEntry]
+    axis: Axis | None = None

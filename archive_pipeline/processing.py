@@ -5,7 +5,7 @@ or a classifier fails alone, and the failure names the plugin.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, Literal, TypeVar
 
@@ -15,23 +15,44 @@ from pydantic_core import PydanticSerializationError
 from archive_pipeline.clean.page import CapturePage
 from archive_pipeline.clean.spans import large_removals
 from archive_pipeline.errors import ArchivePipelineError, PluginContractError, Quarantine, Skip
-from archive_pipeline.model import Article, Capture, Failure, Finding, Item, Person, Processed, Quote, Source, Tag
+from archive_pipeline.model import (
+    Article,
+    Capture,
+    Doubt,
+    Failure,
+    Finding,
+    Item,
+    Person,
+    Processed,
+    Quote,
+    Source,
+    Tag,
+)
 from archive_pipeline.plugin_discovery import BUILTIN
 from archive_pipeline.plugin_manager import PluginManager
-from archive_pipeline.protocols import Classifier, Cleaner
+from archive_pipeline.protocols import Classifier, Cleaner, Explainer
 from archive_pipeline.registry import Entry
 
-__all__ = ["check_item", "classify", "clean", "process"]
+__all__ = ["Explanation", "check_item", "classify", "clean", "doubts", "let_through", "process"]
 
 GATE = "gate"
 """The name of the cleaner that a source with `gate = false` goes without."""
 
 ARTICLE = TypeAdapter(Article)
 ITEM = TypeAdapter(Item)
+DOUBT = TypeAdapter(Doubt)
 FINDINGS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Tag, Person, Quote)}
 
 Stage = Literal["clean", "classify"]
 FindingT = TypeVar("FindingT", Tag, Person, Quote)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What classifiers left out, and which of them could not say it."""
+
+    doubts: tuple[Doubt, ...]
+    failures: tuple[Failure, ...]
 
 
 def process(capture: Capture, source: Source, plugins: PluginManager) -> Processed:
@@ -88,6 +109,13 @@ def _checked(result: Processed, capture: Capture) -> Processed:
     return result
 
 
+def let_through(processed: Processed) -> Processed:
+    """A result that was quarantined, accepted because a person decided so; any other one as it is."""
+    if processed.status != "quarantined":
+        return processed
+    return replace(processed, status="accepted", reason=None)
+
+
 def classify(article: Article, capture: Capture, source: Source, plugins: PluginManager) -> Processed:
     """Classify an article that was cleaned before. Never raises. The capture only names the document, its body is not
     looked at."""
@@ -96,6 +124,29 @@ def classify(article: Article, capture: Capture, source: Source, plugins: Plugin
     for entry in plugins.classifiers:
         result = _timed_classify(entry, result, capture, source, timings)
     return replace(result, timings=timings)
+
+
+def doubts(article: Article, capture: Capture, source: Source, plugins: PluginManager) -> Explanation:
+    """What the classifiers considered for an article and left out, under the rules of today. Never raises."""
+    found: list[Doubt] = []
+    failures: list[Failure] = []
+    for entry in plugins.classifiers:
+        if isinstance(entry.obj, Explainer):
+            try:
+                said = tuple(entry.obj.doubts(article, source))
+                _check_doubts(said)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the others explain themselves all the same
+                failures.append(_failure(capture, "classify", error, entry))
+            else:
+                found += said
+    return Explanation(doubts=tuple(found), failures=tuple(failures))
+
+
+def _check_doubts(said: Sequence[object]) -> None:
+    for doubt in said:
+        if not isinstance(doubt, Doubt):
+            raise PluginContractError(f"doubts() gab {type(doubt).__name__} zurück, nicht Doubt")
+        _check_fields(DOUBT, doubt, "doubts()")
 
 
 def _timed_clean(
@@ -190,7 +241,7 @@ def _check(finding: Finding, article: Article) -> None:
             raise PluginContractError(f"Tag {name} ohne Beleg")
         if not 0 <= finding.score <= 1:
             raise PluginContractError(f"Tag {name}: score {finding.score} liegt nicht zwischen 0 und 1")
-        for span in finding.evidence:
+        for span in (*finding.evidence, *(keyword.evidence for keyword in finding.keywords)):
             field = article.title or "" if span.field == "title" else article.text
             if not 0 <= span.start < span.end or field[span.start : span.end] != span.text:
                 raise PluginContractError(f"Beleg von {name} stimmt nicht: {span.text!r} steht nicht an {span.start}")

@@ -191,7 +191,8 @@ class Explainer(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexDocument:
     """One release as an engine sees it. `key` is the release id; tag tuples hold authority keys;
-    the `_mentioned` tuples hold every role, the plain ones issuer and about only."""
+    the `_mentioned` tuples hold every role, the plain ones issuer and about only. `access` is the access level,
+    `embargo` the end of an embargo as ISO 8601 in UTC."""
 
     key: str
     title: str
@@ -200,6 +201,8 @@ class IndexDocument:
     captured: date
     published: date | None = None
     language: str | None = None
+    access: str = "public"
+    embargo: str | None = None
     district: tuple[str, ...] = ()
     district_mentioned: tuple[str, ...] = ()
     state: tuple[str, ...] = ()
@@ -271,6 +274,10 @@ class Index(Protocol):
 
     def search(self, request: SearchRequest) -> EngineResult:
         """Answer a query. Order: score, then newest, then key. Raises QueryError, IndexingError."""
+
+    def forms(self, prefix: str) -> Sequence[str]:
+        """The folded word forms of titles and texts that begin so, sorted; forms that stand in deleted documents only
+        may be among them. Raises IndexingError."""
 
     def close(self) -> None:
         """Release files and locks; uncommitted changes are lost."""

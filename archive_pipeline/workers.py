@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from archive_pipeline.errors import ArchivePipelineError, PluginContractError
-from archive_pipeline.model import Capture, Failure, LearnedProfile, Processed, Source
+from archive_pipeline.model import Capture, Failure, LearnedProfile, Processed, Source, TopicModel
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
 from archive_pipeline.processing import process
 
@@ -29,12 +29,16 @@ CHUNK, CHUNK_BYTES = 16, 2_000_000
 """Documents a task, and the bytes from which on it takes no more: passing them costs below 1 % of cleaning them, and a
 worker holds them twice while they arrive."""
 
-OTHER_PLUGINS = "Im Arbeitsprozess sind andere Plugins geladen als im Hauptprozess: sie haben sich im Lauf geändert"
+OTHER_PLUGINS = (
+    "Im Arbeitsprozess sind andere Plugins oder Vokabulare geladen als im Hauptprozess: sie haben sich im Lauf geändert"
+)
 
 
 class Workers:
-    """Processes captures in order. With `count` 1 everything happens here; `folder` is the drop-in plugin folder.
-    `profiles` is what was learned of sources, by their ids: every source goes to the cleaners with its own."""
+    """Processes captures in order. With `count` 1 everything happens here; `folder` is the drop-in plugin folder,
+    `vocab` that of the archive's own vocabulary. `profiles` is what was learned of sources, by their ids: every source
+    goes to the cleaners with its own. `topic_model` goes to the classifiers with every source; a worker gets it
+    once."""
 
     def __init__(
         self,
@@ -42,12 +46,16 @@ class Workers:
         *,
         count: int = 1,
         folder: Path | None = None,
+        vocab: Path | None = None,
         profiles: Mapping[str, LearnedProfile] | None = None,
+        topic_model: TopicModel | None = None,
     ) -> None:
         self._plugins = plugins
         self._profiles = profiles or {}
+        self._topic_model = topic_model
         self._count = count
         self._folder = folder
+        self._vocab = vocab
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> "Workers":
@@ -64,7 +72,7 @@ class Workers:
         jobs = map(self._with_profile, jobs)
         if self._count == 1:
             for capture, source in jobs:
-                yield process(capture, source, self._plugins)
+                yield process(capture, replace(source, topic_model=self._topic_model), self._plugins)
             return
         waiting: list[tuple[list[Job], Future[list[Processed]] | None]] = []
         remaining = iter(jobs)
@@ -74,6 +82,11 @@ class Workers:
             if not waiting:
                 return
             yield from self._collect(*waiting.pop(0))
+
+    def learned(self, source: Source) -> Source:
+        """A source with what was learned of it and of all sources, as the cleaners and classifiers get it."""
+        profile = self._profiles.get(source.id, source.profile)
+        return replace(source, profile=profile, topic_model=self._topic_model)
 
     def _with_profile(self, job: Job) -> Job:
         capture, source = job
@@ -123,7 +136,7 @@ class Workers:
                 self._count,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_start_worker,
-                initargs=(self._folder, self._plugins.fingerprint()),
+                initargs=(self._folder, self._vocab, self._plugins.fingerprint(), self._topic_model),
             )
         return self._pool
 
@@ -145,19 +158,21 @@ def _chunk(jobs: Iterator[Job]) -> list[Job]:
     return chunk
 
 
-_started: list[PluginManager | ArchivePipelineError] = []
-"""In a worker: its plugins, or why it refuses to work. An initializer that raised would look like a dead worker."""
+_started: list[tuple[PluginManager, TopicModel | None] | ArchivePipelineError] = []
+"""In a worker: its plugins and the topic model, or why it refuses to work. An initializer that raised would look like a
+dead worker."""
 
 
-def _start_worker(folder: Path | None, fingerprint: str) -> None:
+def _start_worker(folder: Path | None, vocab: Path | None, fingerprint: str, topic_model: TopicModel | None) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        plugins = load_plugins(folder, os.environ)
+        plugins = load_plugins(folder, os.environ, vocab=vocab)
     except ArchivePipelineError as error:
         _started.append(error)
         return
     same = plugins.fingerprint() == fingerprint
-    _started.append(plugins if same else PluginContractError(OTHER_PLUGINS, hint="den Lauf wiederholen"))
+    refusal = PluginContractError(OTHER_PLUGINS, hint="den Lauf wiederholen")
+    _started.append((plugins, topic_model) if same else refusal)
 
 
 def _end_with_parent() -> None:
@@ -169,7 +184,8 @@ def _end_with_parent() -> None:
 
 
 def _process_chunk(chunk: list[Job]) -> list[Processed]:
-    plugins = _started[0]
-    if isinstance(plugins, ArchivePipelineError):
-        raise plugins
-    return [process(capture, source, plugins) for capture, source in chunk]
+    started = _started[0]
+    if isinstance(started, ArchivePipelineError):
+        raise started
+    plugins, topic_model = started
+    return [process(capture, replace(source, topic_model=topic_model), plugins) for capture, source in chunk]

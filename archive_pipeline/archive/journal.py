@@ -39,7 +39,8 @@ start tells of captures that a later run took up; an import asks the source noth
 
 RUNS = """
 SELECT run.id, run.command, run.started_at, run.finished_at, run.exit_code, count(x.source_id) AS sources,
-  coalesce(sum(x.new), 0) AS new, coalesce(sum(x.changed), 0) AS changed, coalesce(sum(x.failed), 0) AS failed
+  coalesce(sum(x.new), 0) AS new, coalesce(sum(x.changed), 0) AS changed, coalesce(sum(x.failed), 0) AS failed,
+  coalesce(sum(x.no_text_layer), 0) AS no_text_layer
 FROM run LEFT JOIN run_source x ON x.run_id = run.id
 """
 
@@ -71,6 +72,7 @@ class RunSummary:
     new: int
     changed: int
     failed: int
+    no_text_layer: int
 
 
 def visits(db: Database, source_id: str) -> Iterator[Visit]:
@@ -123,7 +125,7 @@ def run_visits(db: Database, run_id: str) -> list[SourceReport]:
     """What a run did with each of its sources, in the order their visits ended; without the failures."""
     rows = db.query(
         """SELECT source_id, started_at, seen, new, changed, unchanged, quarantined, skipped, refused, gone, failed,
-             rechecked, requests, received, seconds
+             no_text_layer, rechecked, requests, received, seconds
            FROM run_source WHERE run_id = ? ORDER BY rowid""",
         [run_id],
     )

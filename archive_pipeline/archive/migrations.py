@@ -394,3 +394,321 @@ def profiles(db: Database) -> None:
         ) STRICT"""
     )
     db.execute("ALTER TABLE derivation ADD COLUMN profile INTEGER")
+
+
+PAGES = """
+ALTER TABLE release ADD COLUMN state TEXT;
+CREATE INDEX release_state ON release(source_id, state) WHERE state IS NOT NULL;
+ALTER TABLE run_source ADD COLUMN no_text_layer INTEGER NOT NULL DEFAULT 0;
+"""
+
+
+@MIGRATIONS(name="0005_pages")
+def pages(db: Database) -> None:
+    """Releases without a text, and how many of them a run brought."""
+    for statement in PAGES.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+DECISIONS = """
+CREATE TABLE decision (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  schema TEXT NOT NULL,
+  batch TEXT NOT NULL,
+  decided_by TEXT NOT NULL,
+  decided_at TEXT NOT NULL,
+  note TEXT,
+  undone_by TEXT
+) STRICT;
+CREATE INDEX decision_batch ON decision(batch);
+CREATE INDEX decision_undone ON decision(undone_by) WHERE undone_by IS NOT NULL;
+INSERT INTO decision (number, id, schema, batch, decided_by, decided_at, note)
+  SELECT rowid, id, 'apl/tag-decision/1', id, decided_by, decided_at, note FROM tag_decision ORDER BY rowid;
+CREATE TABLE decisions_read (
+  length INTEGER NOT NULL,
+  tail TEXT NOT NULL
+) STRICT;
+
+ALTER TABLE tag_decision ADD COLUMN sample TEXT;
+
+CREATE TABLE review (
+  id TEXT PRIMARY KEY,
+  release_id TEXT NOT NULL,
+  axis TEXT NOT NULL,
+  value TEXT NOT NULL,
+  verdict TEXT NOT NULL,
+  evidence TEXT NOT NULL
+) STRICT;
+CREATE INDEX review_case ON review(release_id, axis, value);
+
+CREATE TABLE hold_decision (
+  id TEXT PRIMARY KEY,
+  record_id TEXT NOT NULL,
+  action TEXT NOT NULL
+) STRICT;
+CREATE INDEX hold_decision_record ON hold_decision(record_id);
+
+CREATE TABLE sample (
+  id TEXT PRIMARY KEY,
+  seed TEXT NOT NULL,
+  stratify TEXT NOT NULL,
+  query TEXT,
+  population INTEGER NOT NULL
+) STRICT;
+CREATE TABLE sampled (
+  sample_id TEXT NOT NULL,
+  release_id TEXT NOT NULL,
+  stratum TEXT NOT NULL,
+  probability REAL NOT NULL,
+  PRIMARY KEY (sample_id, release_id)
+) STRICT;
+CREATE TABLE coding (
+  id TEXT PRIMARY KEY,
+  sample_id TEXT NOT NULL,
+  release_id TEXT NOT NULL,
+  "column" TEXT NOT NULL,
+  "values" TEXT NOT NULL
+) STRICT;
+CREATE INDEX coding_release ON coding(sample_id, release_id);
+
+CREATE INDEX tag_score ON tag(score);
+
+DROP VIEW v_tag;
+DROP VIEW v_decision;
+CREATE VIEW v_decision AS
+  SELECT d.release_id, d.axis, d.value, d.label, d.role, d.action, d.note, d.decided_by, d.decided_at, n.number
+  FROM tag_decision AS d
+  JOIN decision AS n ON n.id = d.id
+  WHERE n.undone_by IS NULL AND NOT EXISTS (
+    SELECT 1 FROM tag_decision AS x
+    JOIN decision AS m ON m.id = x.id
+    WHERE x.release_id = d.release_id AND x.axis = d.axis AND x.value = d.value
+      AND m.undone_by IS NULL AND m.number > n.number
+  );
+CREATE VIEW v_tag AS
+  SELECT t.release_id, t.axis, t.value, t.label,
+    CASE WHEN t.role = 'primary' AND EXISTS (
+      SELECT 1 FROM v_decision AS p
+      WHERE p.release_id = t.release_id AND p.axis = t.axis AND p.role = 'primary' AND p.action = 'add'
+    ) THEN 'secondary' ELSE t.role END AS role,
+    t.score, t.by
+  FROM tag AS t
+  JOIN release AS r
+    ON r.id = t.release_id AND r.version_id = t.version_id AND r.derivation = t.derivation
+  WHERE t.score >= 0.5
+    AND NOT EXISTS (
+      SELECT 1 FROM v_decision AS d
+      WHERE d.release_id = t.release_id AND d.axis = t.axis AND d.value = t.value
+    )
+  UNION ALL
+  SELECT d.release_id, d.axis, d.value, d.label,
+    CASE WHEN d.role = 'primary' AND EXISTS (
+      SELECT 1 FROM v_decision AS p
+      WHERE p.release_id = d.release_id AND p.axis = d.axis AND p.role = 'primary' AND p.action = 'add'
+        AND p.number > d.number
+    ) THEN 'secondary' ELSE d.role END,
+    1.0, 'decision@' || d.decided_by
+  FROM v_decision AS d
+  WHERE d.action = 'add'
+"""
+
+
+@MIGRATIONS(name="0006_decisions")
+def decisions(db: Database) -> None:
+    """Decisions of every form, how far decisions.jsonl was read, the review queue, random samples and their codings.
+
+    A topic that a person made the main one leaves no other main topic beside it.
+    """
+    for statement in DECISIONS.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+REUSE = """
+CREATE TABLE reuse_release (
+  number INTEGER PRIMARY KEY,
+  release_id TEXT NOT NULL UNIQUE,
+  version_id TEXT NOT NULL,
+  derivation INTEGER NOT NULL,
+  source_id TEXT NOT NULL,
+  day TEXT NOT NULL,
+  is_dated INTEGER NOT NULL,
+  captured_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE reuse_fingerprint (
+  fingerprint INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  PRIMARY KEY (fingerprint, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE reuse_bucket (
+  bucket INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  PRIMARY KEY (bucket, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE reuse_link (
+  earlier_id TEXT NOT NULL,
+  earlier_version TEXT NOT NULL,
+  earlier_derivation INTEGER NOT NULL,
+  later_id TEXT NOT NULL,
+  later_version TEXT NOT NULL,
+  later_derivation INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('exact', 'near', 'passage', 'quote')),
+  basis TEXT NOT NULL CHECK (basis IN ('published', 'captured')),
+  similarity REAL NOT NULL,
+  share REAL NOT NULL,
+  words INTEGER NOT NULL,
+  passages TEXT NOT NULL,
+  PRIMARY KEY (earlier_id, later_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reuse_link_later ON reuse_link(later_id);
+CREATE INDEX reuse_link_kind ON reuse_link(kind) WHERE kind IN ('exact', 'near');
+CREATE TABLE reuse_position (
+  seq INTEGER NOT NULL,
+  number INTEGER NOT NULL
+) STRICT;
+INSERT INTO reuse_position (seq, number) VALUES (0, 0);
+CREATE INDEX event_source_change ON event(at) WHERE type IN ('silent change', 'removal at source', 'relaunch');
+CREATE TABLE relaunch (
+  source_id TEXT PRIMARY KEY,
+  began_at TEXT NOT NULL,
+  moved INTEGER NOT NULL DEFAULT 0,
+  other INTEGER NOT NULL DEFAULT 0,
+  told INTEGER NOT NULL DEFAULT 0
+) STRICT;
+"""
+
+
+@MIGRATIONS(name="0008_reuse")
+def reuse(db: Database) -> None:
+    """What was compared to find re-use, the links found, and how far the outbox was followed; sites that move."""
+    for statement in REUSE.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+@MIGRATIONS(name="0010_topics")
+def topics(db: Database) -> None:
+    """Subject keywords of a topic, and the learned model that gave the topics of a derivation."""
+    db.execute("ALTER TABLE tag ADD COLUMN keywords TEXT NOT NULL DEFAULT '[]'")
+    db.execute("ALTER TABLE derivation ADD COLUMN topic_model TEXT")
+
+
+FIXITY = """
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY,
+  scope TEXT NOT NULL,
+  started_at TEXT NOT NULL,
+  finished_at TEXT NOT NULL,
+  records INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  findings INTEGER NOT NULL,
+  complete INTEGER NOT NULL,
+  next_file TEXT,
+  next_offset INTEGER NOT NULL
+) STRICT;
+"""
+
+
+@MIGRATIONS(name="0007_fixity")
+def fixity(db: Database) -> None:
+    """Every audit: what it looked at, what it found, and where the next part begins."""
+    for statement in FIXITY.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+RIGHTS = """
+CREATE TABLE takedown (
+  case_id TEXT PRIMARY KEY,
+  ground TEXT,
+  requester TEXT,
+  opened_at TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('requested', 'hidden', 'kept', 'erased'))
+) STRICT;
+CREATE TABLE takedown_release (
+  case_id TEXT NOT NULL,
+  release_id TEXT NOT NULL,
+  PRIMARY KEY (case_id, release_id)
+) STRICT;
+CREATE INDEX takedown_release_release ON takedown_release(release_id);
+CREATE TABLE takedown_step (
+  id TEXT PRIMARY KEY,
+  case_id TEXT NOT NULL,
+  step TEXT NOT NULL,
+  note TEXT,
+  decided_by TEXT NOT NULL,
+  decided_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX takedown_step_case ON takedown_step(case_id);
+CREATE VIEW v_withheld AS
+  SELECT t.release_id, min(t.case_id) AS case_id FROM takedown_release AS t
+  JOIN takedown AS c ON c.case_id = t.case_id
+  WHERE c.state IN ('hidden', 'erased') GROUP BY t.release_id;
+CREATE TABLE erasure (
+  id TEXT PRIMARY KEY,
+  case_id TEXT NOT NULL,
+  finished_at TEXT
+) STRICT;
+CREATE TABLE erased_payload (
+  sha256 TEXT PRIMARY KEY,
+  case_id TEXT NOT NULL
+) STRICT;
+CREATE TABLE erased_place (
+  source_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  url TEXT,
+  case_id TEXT NOT NULL,
+  PRIMARY KEY (source_id, key)
+) STRICT;
+CREATE INDEX erased_place_url ON erased_place(url);
+
+CREATE TABLE access_decision (
+  release_id TEXT PRIMARY KEY,
+  access TEXT
+) STRICT;
+CREATE TABLE suppressed_person (
+  name TEXT PRIMARY KEY
+) STRICT;
+CREATE INDEX person_name ON person(name);
+CREATE INDEX quote_speaker ON quote(speaker) WHERE speaker IS NOT NULL;
+CREATE TABLE correction (
+  id TEXT PRIMARY KEY,
+  release_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  text TEXT NOT NULL,
+  url TEXT,
+  noted_at TEXT NOT NULL,
+  withdrawn_by TEXT
+) STRICT;
+CREATE INDEX correction_release ON correction(release_id);
+
+ALTER TABLE release ADD COLUMN embargo_until TEXT;
+UPDATE release SET embargo_until = (
+  SELECT strftime('%Y-%m-%dT%H:%M:%S+00:00', json_extract(d.article, '$.embargo_until')) FROM derivation AS d
+  WHERE d.release_id = release.id AND d.version_id = release.version_id AND d.number = release.derivation);
+CREATE INDEX release_embargo ON release(embargo_until) WHERE embargo_until IS NOT NULL;
+
+DROP VIEW v_release;
+CREATE VIEW v_release AS
+  SELECT r.id, r.source_id, s.title AS source, r.url, r.path, r.title, r.published, d.language, r.access,
+         r.embargo_until, r.first_captured_at, v.number AS version, r.version_id, r.derivation, d.text
+  FROM release AS r
+  JOIN source AS s ON s.id = r.source_id
+  JOIN version AS v ON v.release_id = r.id AND v.id = r.version_id
+  JOIN derivation AS d
+    ON d.release_id = r.id AND d.version_id = r.version_id AND d.number = r.derivation
+  WHERE NOT EXISTS (SELECT 1 FROM v_withheld AS w WHERE w.release_id = r.id)
+"""
+
+
+@MIGRATIONS(name="0009_rights")
+def rights(db: Database) -> None:
+    """Takedown cases and what was erased, access by release, suppressed names, notes of correction, embargoes.
+
+    What a case withholds is in no view; times of embargoes are UTC.
+    """
+    for statement in RIGHTS.split(";\n"):
+        if statement.strip():
+            db.execute(statement)

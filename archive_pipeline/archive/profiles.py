@@ -16,7 +16,10 @@ from archive_pipeline.archive.captures import CaptureRow, capture_rows
 from archive_pipeline.errors import ArchiveError
 from archive_pipeline.model import LearnedLine, LearnedProfile
 
-__all__ = ["keep_profile", "learnable_captures", "newest_profiles", "read_profiles", "record_profiles"]
+__all__ = ["PROFILES", "keep_profile", "learnable_captures", "newest_profiles", "read_profiles", "record_profiles"]
+
+PROFILES = "profiles"
+"""The folder in an archive's data that holds them."""
 
 PROFILE = TypeAdapter(LearnedProfile)
 LINES = TypeAdapter(tuple[LearnedLine, ...])

@@ -8,12 +8,16 @@ from datetime import datetime
 from pydantic import TypeAdapter
 from sqlite_utils import Database
 
+from archive_pipeline.archive.persons import names_person, suppressed_names
+from archive_pipeline.archive.visibility import ARCHIVIST, EVERYTHING, Visibility, require_visible, visible_ids
 from archive_pipeline.errors import UnknownReleaseError
 from archive_pipeline.model import (
     Article,
     Attachment,
     Axis,
+    Correction,
     Evidence,
+    Keyword,
     Location,
     Person,
     Quote,
@@ -28,20 +32,35 @@ __all__ = [
     "find_release",
     "found_label",
     "found_values",
+    "heavily_cut",
     "iterate_releases",
     "last_seq",
     "load_release",
     "load_releases",
+    "shown_speaker",
     "suggestions",
 ]
 
 ARTICLE = TypeAdapter(Article)
 EVIDENCE = TypeAdapter(tuple[Evidence, ...])
+KEYWORDS = TypeAdapter(tuple[Keyword, ...])
 
 
 def last_seq(db: Database) -> int:
     """The newest change number of any release, 0 for an empty archive."""
     return int(next(db.query("SELECT coalesce(max(seq), 0) AS seq FROM release"))["seq"])
+
+
+def heavily_cut(db: Database) -> list[str]:
+    """Releases of whose text one cleaning rule took more than 30 %, the newest first. Reads every article."""
+    found = db.query(
+        """SELECT r.id FROM release r JOIN derivation d
+           ON d.release_id = r.id AND d.version_id = r.version_id AND d.number = r.derivation
+           WHERE d.article LIKE '%large-removal:%'
+           AND EXISTS (SELECT 1 FROM json_each(d.article, '$.notes') WHERE value LIKE 'large-removal:%')
+           ORDER BY r.rowid DESC"""
+    )
+    return [row["id"] for row in found]
 
 
 def changes_since(db: Database, seq: int, limit: int) -> list[tuple[int, str]]:
@@ -52,11 +71,22 @@ def changes_since(db: Database, seq: int, limit: int) -> list[tuple[int, str]]:
     ]
 
 
-def find_release(db: Database, text: str) -> str:
+def find_release(db: Database, text: str, visibility: Visibility = ARCHIVIST) -> str:
     """The id of the release a person means: an id, the beginning of one, `d/ID` or `d/ID@VERSION`, or an address.
 
-    Raises UnknownReleaseError when there is none, or more than one.
+    Raises UnknownReleaseError when there is none to be seen, or more than one; WithheldError where a case withholds it.
     """
+    release_id = _find(db, text)
+    require_visible(db, release_id, visibility)
+    return release_id
+
+
+ERASED = """SELECT t.release_id AS id FROM takedown_release t JOIN takedown c ON c.case_id = t.case_id
+WHERE c.state = 'erased' AND (t.release_id = ? OR length(?) >= 4 AND substr(t.release_id, 1, length(?)) = ?)
+LIMIT 2"""
+
+
+def _find(db: Database, text: str) -> str:
     wanted, _, version = text.removeprefix("/").removeprefix("d/").partition("@")
     rows = list(
         db.query(
@@ -75,6 +105,9 @@ def find_release(db: Database, text: str) -> str:
         return str(release_id)
     if rows:
         raise UnknownReleaseError(f"{text!r} ist nicht eindeutig", hint="mehr Zeichen der Kennung angeben")
+    erased = list(db.query(ERASED, [wanted] * 4))
+    if len(erased) == 1:
+        return str(erased[0]["id"])
     raise UnknownReleaseError(
         f"Im Archiv ist keine Mitteilung {text!r}", hint="archive-pipeline search findet Kennungen"
     )
@@ -98,15 +131,20 @@ WHERE r.id IN ({})
 """
 
 
-def load_releases(db: Database, release_ids: Sequence[str]) -> list[Release]:
-    """Releases in the order asked for; unknown ids are left out."""
+def load_releases(db: Database, release_ids: Sequence[str], visibility: Visibility = EVERYTHING) -> list[Release]:
+    """Releases in the order asked for; unknown ids, and what is not to be seen, are left out."""
     found: dict[str, Release] = {}
+    suppressed = suppressed_names(db)
+    if visibility != EVERYTHING:
+        seen = visible_ids(db, release_ids, visibility)
+        release_ids = [release_id for release_id in release_ids if release_id in seen]
     for start in range(0, len(release_ids), 500):
         batch = list(release_ids[start : start + 500])
         marks = ", ".join("?" * len(batch))
         tags = _tags(db, batch, marks)
-        persons = _persons(db, batch, marks)
-        quotes = _quotes(db, batch, marks)
+        persons = _persons(db, batch, marks, suppressed)
+        quotes = _quotes(db, batch, marks, suppressed)
+        corrections = _corrections(db, batch, marks)
         locations = _locations(db, batch, marks)
         attachments = _attachments(db, batch, marks)
         for row in db.query(LOAD.format(marks), batch):
@@ -126,6 +164,7 @@ def load_releases(db: Database, release_ids: Sequence[str]) -> list[Release]:
                 quotes=tuple(quotes.get(row["id"], ())),
                 locations=tuple(locations.get(row["id"], ())),
                 attachments=tuple(attachments.get(row["id"], ())),
+                corrections=tuple(corrections.get(row["id"], ())),
             )
     return [found[release_id] for release_id in release_ids if release_id in found]
 
@@ -171,16 +210,18 @@ WHERE x.release_id IN ({}) ORDER BY x.id"""
 
 
 def _tags(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Tag]]:
-    evidence: dict[tuple[str, str, str], tuple[str, str]] = {}
+    found: dict[tuple[str, str, str], tuple[str, str, str]] = {}
     for row in db.query(
-        f"SELECT x.release_id, x.axis, x.value, x.evidence, x.municipalities FROM tag x {CURRENT.format(marks)}", ids
+        f"""SELECT x.release_id, x.axis, x.value, x.evidence, x.municipalities, x.keywords
+            FROM tag x {CURRENT.format(marks)}""",
+        ids,
     ):
-        evidence[row["release_id"], row["axis"], row["value"]] = (row["evidence"], row["municipalities"])
+        found[row["release_id"], row["axis"], row["value"]] = (row["evidence"], row["municipalities"], row["keywords"])
     tags: dict[str, list[Tag]] = {}
     for row in db.query(
         f"SELECT release_id, axis, value, label, role, score, by FROM v_tag WHERE release_id IN ({marks})", ids
     ):
-        spans, places = evidence.get((row["release_id"], row["axis"], row["value"]), ("[]", "[]"))
+        spans, places, keywords = found.get((row["release_id"], row["axis"], row["value"]), ("[]", "[]", "[]"))
         tags.setdefault(row["release_id"], []).append(
             Tag(
                 axis=Axis(row["axis"]),
@@ -191,6 +232,7 @@ def _tags(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Tag]]:
                 by=row["by"],
                 evidence=EVIDENCE.validate_json(spans),
                 municipalities=tuple(json.loads(places)),
+                keywords=KEYWORDS.validate_json(keywords),
             )
         )
     return tags
@@ -209,6 +251,7 @@ def derived_tags(db: Database, ids: Sequence[str]) -> dict[str, list[Tag]]:
             by=row["by"],
             evidence=EVIDENCE.validate_json(row["evidence"]),
             municipalities=tuple(json.loads(row["municipalities"])),
+            keywords=KEYWORDS.validate_json(row["keywords"]),
         )
         found.setdefault(row["release_id"], []).append(tag)
     return found
@@ -219,29 +262,52 @@ def suggestions(db: Database, release_id: str) -> list[Tag]:
     return [tag for tag in derived_tags(db, [release_id]).get(release_id, ()) if tag.score < 0.5]
 
 
-def _persons(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Person]]:
+def _persons(db: Database, ids: Sequence[str], marks: str, suppressed: Sequence[str]) -> dict[str, list[Person]]:
     persons: dict[str, list[Person]] = {}
     for row in db.query(f"SELECT x.* FROM person x {CURRENT.format(marks)}", ids):
+        if names_person(row["name"], suppressed):
+            continue
         persons.setdefault(row["release_id"], []).append(
             Person(name=row["name"], role=row["role"], party=row["party"], start=row["start"], end=row["end"])
         )
     return persons
 
 
-def _quotes(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Quote]]:
+def _quotes(db: Database, ids: Sequence[str], marks: str, suppressed: Sequence[str]) -> dict[str, list[Quote]]:
     quotes: dict[str, list[Quote]] = {}
     for row in db.query(f"SELECT x.* FROM quote x {CURRENT.format(marks)}", ids):
         quotes.setdefault(row["release_id"], []).append(
-            Quote(text=row["text"], speaker=row["speaker"], start=row["start"], end=row["end"])
+            Quote(
+                text=row["text"], speaker=shown_speaker(row["speaker"], suppressed), start=row["start"], end=row["end"]
+            )
         )
     return quotes
 
 
-def iterate_releases(db: Database, *, batch: int = 500) -> Iterator[Release]:
-    """Every release of the archive, oldest change first, without holding more than `batch` in memory."""
+def shown_speaker(speaker: str | None, suppressed: Sequence[str]) -> str | None:
+    """The speaker of a quote; None where the name is suppressed."""
+    return None if speaker is None or names_person(speaker, suppressed) else speaker
+
+
+def _corrections(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Correction]]:
+    found: dict[str, list[Correction]] = {}
+    for row in db.query(
+        f"""SELECT release_id, id, kind, text, url, noted_at FROM correction
+            WHERE withdrawn_by IS NULL AND release_id IN ({marks}) ORDER BY noted_at, rowid""",
+        ids,
+    ):
+        release_id = row.pop("release_id")
+        noted_at = datetime.fromisoformat(row.pop("noted_at"))
+        found.setdefault(release_id, []).append(Correction(**row, noted_at=noted_at))
+    return found
+
+
+def iterate_releases(db: Database, *, batch: int = 500, visibility: Visibility = ARCHIVIST) -> Iterator[Release]:
+    """Every release of the archive that is to be seen, oldest change first, without holding more than `batch` in
+    memory."""
     seq = 0
     while changes := changes_since(db, seq, batch):
-        yield from load_releases(db, [release_id for _, release_id in changes])
+        yield from load_releases(db, [release_id for _, release_id in changes], visibility)
         seq = changes[-1][0]
 
 

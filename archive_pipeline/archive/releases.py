@@ -9,10 +9,15 @@ from pydantic import TypeAdapter
 from sqlite_utils import Database
 
 from archive_pipeline.archive.identity import ID_LENGTH, find_counterpart, find_identity, text_digest
+from archive_pipeline.archive.relaunch import count_place, find_moved, has_location
+from archive_pipeline.archive.sameness import reads_the_same
+from archive_pipeline.archive.versions import current_place, note_silent_change
+from archive_pipeline.archive.visibility import embargo_text
 from archive_pipeline.model import (
     Article,
     Capture,
     Evidence,
+    Keyword,
     Processed,
     Source,
 )
@@ -21,14 +26,20 @@ __all__ = [
     "Change",
     "Stored",
     "note_change",
+    "restore_release",
     "store_derivation",
     "store_release",
+    "write_derivation",
 ]
 
 Change = Literal["new", "changed", "unchanged"]
 
 ARTICLE = TypeAdapter(Article)
 EVIDENCE = TypeAdapter(tuple[Evidence, ...])
+KEYWORDS = TypeAdapter(tuple[Keyword, ...])
+
+TOPIC_MODEL = "topic-model@"
+"""What the names of learned topic models begin with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +58,18 @@ def store_release(
     A payload the release already had, or one whose article reads the same (only the page around it changed), is
     no new version, and neither is the mail that brought what the web has, or the other way round. One that was captured
     before the current version, as in somebody else's web archive, becomes a version and leaves the current one current.
+    While a site moves to new addresses, a text that is nearly that of a release is this release (`find_moved`).
     """
     if processed.article is None:
         raise ValueError("only accepted documents become releases")
+    is_new_place = not has_location(db, capture)
     release_id = find_identity(db, capture, processed.article)
+    former = None if is_new_place else current_place(db, release_id)
     known = next(db.query("SELECT 1 FROM release WHERE id = ?", [release_id]), None)
+    if known is None and (moved := find_moved(db, capture, processed.article)) is not None:
+        release_id, known = moved, {"id": moved}
+    if is_new_place:
+        count_place(db, capture, moved=known is not None)
     if known is None:
         counterpart = find_counterpart(db, capture, source, processed.article)
         if counterpart is not None:
@@ -65,6 +83,7 @@ def store_release(
     if is_older and _has_version(db, release_id, version_id):
         return Stored(release_id=release_id, change="unchanged")
     if _return_to(db, release_id, version_id, processed.article):
+        note_silent_change(db, former, release_id, at=now, agent=software)
         note_change(db, release_id, "changed", now)
         return Stored(release_id=release_id, change="changed")
     number = next(db.query("SELECT count(*) AS n FROM version WHERE release_id = ?", [release_id]))["n"] + 1
@@ -72,27 +91,72 @@ def store_release(
         "INSERT INTO version (release_id, id, number, sha256, captured_at, record_id) VALUES (?, ?, ?, ?, ?, ?)",
         [release_id, version_id, number, capture.sha256, capture.captured_at.isoformat(), capture.record_id],
     )
-    _derive(db, release_id, version_id, 1, processed, software)
+    write_derivation(db, release_id, version_id, 1, processed, software)
     if not is_older:
         _make_current(db, release_id, version_id, 1, processed.article)
+        note_silent_change(db, former, release_id, at=now, agent=software)
     change: Literal["new", "changed"] = "new" if known is None else "changed"
     note_change(db, release_id, change, now)
     return Stored(release_id=release_id, change=change)
 
 
+def restore_release(
+    db: Database,
+    capture: Capture,
+    source: Source,
+    processed: Processed,
+    place: tuple[str, str, int],
+    change: Change,
+    *,
+    current: bool,
+    software: str,
+    now: datetime,
+) -> Stored:
+    """Write what `store_release` decided before: the derivation at `place` (release, version, number), whatever would
+    be decided today. Call inside `write_tx`, after `record_capture`."""
+    release_id, version_id, number = place
+    former = current_place(db, release_id) if has_location(db, capture) else None
+    _locate(db, release_id, capture, source)
+    stored = Stored(release_id=release_id, change=change)
+    if change == "unchanged" or processed.article is None:
+        return stored
+    if not _has_version(db, release_id, version_id):
+        ordinal = next(db.query("SELECT count(*) AS n FROM version WHERE release_id = ?", [release_id]))["n"] + 1
+        db.execute(
+            "INSERT INTO version (release_id, id, number, sha256, captured_at, record_id) VALUES (?, ?, ?, ?, ?, ?)",
+            [release_id, version_id, ordinal, capture.sha256, capture.captured_at.isoformat(), capture.record_id],
+        )
+        write_derivation(db, release_id, version_id, number, processed, software)
+        if current:
+            _make_current(db, release_id, version_id, number, processed.article)
+            note_silent_change(db, former, release_id, at=now, agent=software)
+    elif _return_to(db, release_id, version_id, processed.article):
+        note_silent_change(db, former, release_id, at=now, agent=software)
+    note_change(db, release_id, change, now)
+    return stored
+
+
 def store_derivation(
-    db: Database, release_id: str, version_id: str, processed: Processed, *, software: str, now: datetime
+    db: Database,
+    release_id: str,
+    version_id: str,
+    processed: Processed,
+    *,
+    software: str,
+    now: datetime,
+    number: int | None = None,
 ) -> int:
     """Write one more derivation of a release's current version and make it the current one; its number. Call inside
-    `write_tx`. Earlier ones stay: what was cited resolves to the text that was cited."""
+    `write_tx`. Earlier ones stay: what was cited resolves to the text that was cited. `number` is the one it had
+    before a rebuild."""
     newest = next(
         db.query(
             "SELECT max(number) AS n FROM derivation WHERE release_id = ? AND version_id = ?", [release_id, version_id]
         )
     )["n"]
-    number = int(newest) + 1
+    number = number or int(newest) + 1
     assert processed.article is not None
-    _derive(db, release_id, version_id, number, processed, software)
+    write_derivation(db, release_id, version_id, number, processed, software)
     _make_current(db, release_id, version_id, number, processed.article)
     note_change(db, release_id, "changed", now)
     return number
@@ -122,7 +186,7 @@ def _locate(db: Database, release_id: str, capture: Capture, source: Source) -> 
 def _is_known(db: Database, release_id: str, capture: Capture, article: Article) -> bool:
     current = next(
         db.query(
-            """SELECT v.sha256, d.title, d.text, d.published FROM release r
+            """SELECT v.sha256, d.text, d.article FROM release r
                JOIN version v ON v.release_id = r.id AND v.id = r.version_id
                JOIN derivation d
                  ON d.release_id = r.id AND d.version_id = r.version_id AND d.number = r.derivation
@@ -133,11 +197,11 @@ def _is_known(db: Database, release_id: str, capture: Capture, article: Article)
     )
     if current is None:
         return False
-    published = article.published.isoformat() if article.published else None
-    return bool(
-        current["sha256"] == capture.sha256
-        or (current["title"], current["text"], current["published"]) == (article.title, article.text, published)
-    )
+    if current["sha256"] == capture.sha256:
+        return True
+    # of documents without text, other bytes are other pictures
+    known = replace(ARTICLE.validate_json(current["article"]), text=current["text"])
+    return article.state is None and reads_the_same(known, article)
 
 
 def _is_older(db: Database, release_id: str, capture: Capture) -> bool:
@@ -161,9 +225,23 @@ def _has_version(db: Database, release_id: str, version_id: str) -> bool:
 def _make_current(db: Database, release_id: str, version_id: str, number: int, article: Article) -> None:
     published = article.published.isoformat() if article.published else None
     db.execute(
-        "UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ?, text_digest = ? WHERE id = ?",
-        [version_id, number, article.title, published, text_digest(article), release_id],
+        """UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ?, text_digest = ?, state = ?,
+             embargo_until = ? WHERE id = ?""",
+        [
+            version_id,
+            number,
+            article.title,
+            published,
+            text_digest(article),
+            article.state,
+            _embargo(article),
+            release_id,
+        ],
     )
+
+
+def _embargo(article: Article) -> str | None:
+    return embargo_text(article.embargo_until) if article.embargo_until else None
 
 
 def _return_to(db: Database, release_id: str, version_id: str, article: Article) -> bool:
@@ -179,26 +257,40 @@ def _return_to(db: Database, release_id: str, version_id: str, article: Article)
     if row is None:
         return False
     db.execute(
-        "UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ?, text_digest = ? WHERE id = ?",
-        [version_id, row["number"], row["title"], row["published"], text_digest(article), release_id],
+        """UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ?, text_digest = ?, state = ?,
+             embargo_until = ? WHERE id = ?""",
+        [
+            version_id,
+            row["number"],
+            row["title"],
+            row["published"],
+            text_digest(article),
+            article.state,
+            _embargo(article),
+            release_id,
+        ],
     )
     return True
 
 
-def _derive(db: Database, release_id: str, version_id: str, number: int, processed: Processed, software: str) -> None:
+def write_derivation(
+    db: Database, release_id: str, version_id: str, number: int, processed: Processed, software: str
+) -> None:
+    """Write the rows of one derivation: text, tags, persons, quotes. Call inside `write_tx`."""
     article = processed.article
     assert article is not None
     published = article.published.isoformat() if article.published else None
     db.execute(
         """INSERT INTO derivation
-           (release_id, version_id, number, software, profile, title, published, language, text, article)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+           (release_id, version_id, number, software, profile, topic_model, title, published, language, text, article)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         [
             release_id,
             version_id,
             number,
             software,
             article.profile,
+            next((tag.by for tag in processed.tags if tag.by.startswith(TOPIC_MODEL)), None),
             article.title,
             published,
             article.language,
@@ -210,7 +302,7 @@ def _derive(db: Database, release_id: str, version_id: str, number: int, process
     for tag in processed.tags:
         db.execute(
             """INSERT INTO tag (release_id, version_id, derivation, axis, value, label, role, score, by, evidence,
-               municipalities) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+               municipalities, keywords) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             [
                 *key,
                 tag.axis,
@@ -221,6 +313,7 @@ def _derive(db: Database, release_id: str, version_id: str, number: int, process
                 tag.by,
                 EVIDENCE.dump_json(tag.evidence).decode(),
                 json.dumps(tag.municipalities),
+                KEYWORDS.dump_json(tag.keywords).decode(),
             ],
         )
     for person in processed.persons:

@@ -38,6 +38,7 @@ COUNTS = (
     "refused",
     "gone",
     "failed",
+    "no_text_layer",
     "rechecked",
     "requests",
     "received",
@@ -159,7 +160,7 @@ def finish_run(db: Database, report: RunReport) -> None:
 def adopt_journal(db: Database, old: Database) -> None:
     """Take over what stands in no WARC file and only helps on this machine: the journal of runs, and the folders
     that were imported. Call inside `write_tx`."""
-    for table in ("run", "run_source", "failure", "request", "discovery"):
+    for table in ("run", "run_source", "failure", "request", "discovery", "audit"):
         db.table(table).insert_all(old.query(f"SELECT * FROM {table}"))
     for row in old.query("SELECT id, import_root FROM source WHERE import_root IS NOT NULL"):
         db.execute("UPDATE source SET import_root = ? WHERE id = ?", [row["import_root"], row["id"]])
@@ -200,7 +201,7 @@ def adopt_frontier(db: Database, old: Database) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus:
     """What the archive holds of one source and how its last run went. `failed` and `quarantined` are documents that
-    are so now: one that was read later counts no more."""
+    are so now: one that was read later counts no more. `no_text_layer` are releases that hold pictures alone."""
 
     source_id: str
     title: str
@@ -208,6 +209,7 @@ class SourceStatus:
     pending: int
     failed: int
     quarantined: int
+    no_text_layer: int
     last_run_at: str | None
     last_new_at: str | None
     last_failure: str | None
@@ -226,6 +228,7 @@ SELECT s.id AS source_id, s.title,
      SELECT i.key FROM item i WHERE i.source_id = s.id AND i.state = 'failed'
      UNION SELECT n.key FROM newest n WHERE n.source_id = s.id AND n.state = 'failed')) AS failed,
   (SELECT count(*) FROM newest n WHERE n.source_id = s.id AND n.state = 'quarantined') AS quarantined,
+  (SELECT count(*) FROM release r WHERE r.source_id = s.id AND r.state = 'no_text_layer') AS no_text_layer,
   (SELECT run.finished_at FROM run_source x JOIN run ON run.id = x.run_id
    WHERE x.source_id = s.id AND run.finished_at IS NOT NULL ORDER BY x.rowid DESC LIMIT 1) AS last_run_at,
   (SELECT max(r.first_captured_at) FROM release r WHERE r.source_id = s.id) AS last_new_at,

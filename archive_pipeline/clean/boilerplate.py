@@ -51,7 +51,8 @@ _ANYWHERE = terms(
     """inhaltsverzeichnis|anzeige|werbung|weiterlesen|artikel teilen|beitrag teilen|seite teilen|diesen artikel teilen
     |diesen beitrag teilen|auf facebook teilen|auf twitter teilen|auf whatsapp teilen|per e mail teilen|per mail teilen
     |zum seitenanfang|zurück zur übersicht|go up|link kopieren|bild vergrößern|bild in originalgröße|artikel drucken
-    |seite drucken|druckversion|newsletter abonnieren|hochauflösendes bild|video abspielen|audio abspielen
+    |seite drucken|druckversion|newsletter abonnieren|hochauflösendes bild|bildnachweis|fotonachweis|bildquelle
+    |bildrechte|video abspielen|audio abspielen
     |bitte aktivieren sie javascript|inhalt laden|externen inhalt laden|externe inhalte anzeigen"""
 )
 """Lines that no release has as a subheading."""

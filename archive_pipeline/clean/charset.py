@@ -30,6 +30,7 @@ _DECLARATION_WINDOW = 4096
 
 # letters and signs that German and neighbouring languages write beyond ASCII
 _PLAUSIBLE = frozenset("äöüÄÖÜßéèêëàâáçñíóúôîïûùœæåøÉÈÀ„“”‚‘’»«›‹–—…•·§€°²³½¼×©®™ªº´`¨¿¡\xa0\xad¶†")
+_ASCII = re.compile(r"[\x00-\x7f]+")
 _INSIDE_WORD = re.compile(r"[a-zäöüß][„‚†‡ˆ‰Š‹ŽŸ¤¦¬±¶·¸][a-zäöüß]")
 _STRAY = {0xDC00 + byte: bytes([byte]).decode("cp1252", errors="replace") for byte in range(0x80, 0x100)}
 TOLERATED = 0.005
@@ -96,6 +97,6 @@ def _decode_legacy(capture: Capture) -> str:
 
 def _plausible(text: str) -> bool:
     """Whether the characters beyond ASCII are those of western European prose, but for single damaged ones."""
-    beyond = [character for character in text if character > "\x7f"]
+    beyond = _ASCII.sub("", text)
     odd = sum(character not in _PLAUSIBLE for character in beyond) + len(_INSIDE_WORD.findall(text))
     return odd <= max(TOLERATED * len(text), 0.1 * len(beyond))

@@ -43,18 +43,26 @@ _NO_PLACE = re.compile(
 )
 
 
+OPENING = 5
+"""Lines among which the text begins: behind a subtitle, an embargo, a lead."""
+MIN_RUNNING = 60
+"""Characters above which a line is running text."""
+
+
 class Dateline:
     """Slot 600: copies the place to the `dateline` field; the text keeps it."""
 
     def clean(self, article: Article, page: Page, source: Source) -> Article:
-        """The article with its dateline, looked for at the start of the first line of running text only."""
-        first = next((line.text for line in lines(article.text)[:3] if len(line.text) > 60), "")
-        for form in _FORMS if not article.dateline else ():
-            match = form.match(first)
-            if match and not _NO_PLACE.match(match.group(1)):
-                return replace(article, dateline=match.group(1).strip())
-        if first and not article.dateline and page.tree is not None and (place := _emphasised(page.tree, first)):
-            return replace(article, dateline=place)
+        """The article with its dateline, looked for where running text begins: in its first line, or below a lead."""
+        if article.dateline:
+            return article
+        for first in [line.text for line in lines(article.text)[:OPENING] if len(line.text) > MIN_RUNNING][:2]:
+            for form in _FORMS:
+                match = form.match(first)
+                if match and not _NO_PLACE.match(match.group(1)):
+                    return replace(article, dateline=match.group(1).strip())
+            if page.tree is not None and (place := _emphasised(page.tree, first)):
+                return replace(article, dateline=place)
         return article
 
 

@@ -77,6 +77,7 @@ _EVENT = re.compile(
 _UNRELATED = re.compile(r"comment|kommentar|related|event|termin|calendar|kalender|copyright|list", re.I)
 NEXT = 8
 """Elements around the heading that can't belong to another release, whatever their class says: "teaser__date"."""
+_SHORT_DAY = re.compile(r"(?<![\d.])\d{1,2}\.\d{1,2}\.\d\d(?![\d.])")
 _UNSEEN = frozenset({"script", "style", "title", "option", "noscript"})
 OPENING = 40
 MAX_SHOWN = 200
@@ -94,7 +95,8 @@ _LABEL = re.compile(
     r"|publikationsdatum|datum|eingestellt(?:\s+am)?|erstellt(?:\s+am)?"
     r"|pressemitteilung(?:\s+nr\.?\s*[\w/.-]+)?\s+vom|presseinformation(?:\s+nr\.?\s*[\w/.-]+)?\s+vom"
     r"|(?:pressemeldung|medienmitteilung|meldung|artikel|beitrag|nachricht)\s+vom|posted\s+on|verfasst\s+am"
-    r"|geschrieben\s+am|online\s+seit)\s*:?\s*"
+    r"|geschrieben\s+am|(?:geschrieben|eingestellt|veröffentlicht|erstellt|verfasst)\s+von\s.{2,50}?\s(?:am|,)"
+    r"|online\s+seit)\s*:?\s*"
     r"(?:[A-Za-zäöü-]{2,10},?\s+|den\s+|am\s+)*$",
     re.I,
 )
@@ -145,6 +147,7 @@ class Dates:
         if article.published is None:
             found = [
                 *_hints(page),
+                *(_address(capture.url or capture.key, sure=False) if article.state == "no_text_layer" else ()),
                 *(_markup(page.tree, capture, article) if page.tree is not None else ()),
                 *said,
             ]
@@ -237,14 +240,15 @@ def _is_standing(tree: HtmlElement, markup: Markup) -> bool:
     return markup.first("og:type", "") in _STANDING_TYPES and markup.data.headline is None
 
 
-def _address(url: str) -> Iterator[Evidence]:
-    """Full dates in an address: year first is a date of publication, day first may be that of an event."""
+def _address(url: str, *, sure: bool = True) -> Iterator[Evidence]:
+    """Full dates in an address: year first is a date of publication, day first may be that of an event. In the name of
+    a file (not `sure`) either may be."""
     # an address in a web archive carries the time of archiving before the original address
     path = urlsplit(url.rsplit("/http", 1)[-1]).path
     if match := _URL_DAY.search(path):
         day = parse_iso("-".join(part.zfill(2) for part in match.groups()))
         if day:
-            yield Evidence(day=day, source="url", strong=True)
+            yield Evidence(day=day, source="url", strong=sure)
     elif (match := _URL_DAY_FIRST.search(path)) and (day := parse_iso("-".join(match.group(3, 2, 1)))):
         yield Evidence(day=day, source="url", strong=False)
 
@@ -290,7 +294,9 @@ def _visible(tree: HtmlElement, article: Article) -> Iterator[Evidence]:
     shown: list[tuple[int, date, bool]] = []
     for position, element in enumerate(tree.iter()):
         for part in (element.text, element.tail):
-            if part is None or not 6 <= len(part) <= MAX_SHOWN or not ("20" in part or "19" in part):
+            if part is None or not 6 <= len(part) <= MAX_SHOWN:
+                continue
+            if not ("20" in part or "19" in part or (part.count(".") >= 2 and _SHORT_DAY.search(part))):
                 continue
             if element.tag in _UNSEEN:
                 continue
@@ -385,14 +391,17 @@ def _is_date_line(masked: str) -> bool:
 
 def _searched(article: Article, tree: HtmlElement, capture: Capture, limit: date) -> Article:
     """htmldate's search of the markup, at low confidence: it answers on most pages, dated or not."""
-    found = htmldate.find_date(
-        tree,
-        url=capture.url,
-        original_date=True,
-        extensive_search=False,
-        min_date=EARLIEST.isoformat(),
-        max_date=limit.isoformat(),
-    )
+    try:
+        found = htmldate.find_date(
+            tree,
+            url=capture.url,
+            original_date=True,
+            extensive_search=False,
+            min_date=EARLIEST.isoformat(),
+            max_date=limit.isoformat(),
+        )
+    except ValueError:  # its copy of the tree can't hold the control characters that this one has
+        return article
     day = parse_iso(found) if found else None
     return replace(article, published=day, published_confidence="low", published_source="text") if day else article
 

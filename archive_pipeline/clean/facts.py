@@ -1,13 +1,14 @@
 """Slot 150: what the markup says about a release, read before the extractor discards it.
 
 Title, subtitle, author, captions and canonical address come from headings, meta elements and structured data; of
-a mail from its headers; of a PDF from its properties; of Markdown from its front matter. Plain text has no markup:
-`headlines` reads its first lines.
+a mail from its headers; of a PDF from its properties, or its name where it holds pictures alone; of Markdown from its
+front matter. Plain text has no markup: `headlines` reads its first lines.
 """
 
 import re
 from dataclasses import replace
 from itertools import islice, takewhile
+from urllib.parse import unquote, urlsplit
 
 from lxml.html import HtmlElement
 
@@ -47,6 +48,8 @@ _SUBJECT_SUFFIX = re.compile(
 )
 _CAPTION = re.compile(r"caption|bildunterschrift|bildtext|image-?text|media__?description", re.I)
 _PHOTO = re.compile(r"copyright|credit|bildnachweis|fotonachweis|bildquelle|photographer|fotograf", re.I)
+_PICTURE = re.compile(r"image|picture|photo|foto|bild(?!ung)", re.I)
+_CREDITED = re.compile(r"(?:fotos?|bild(?:quelle|nachweis)?|quelle|copyright)\s*:|©|\(c\)", re.I)
 _RIGHTS = re.compile(
     r"^\W*(?:copyright|©|\(c\))?\W*(?:19|20)\d\d\b|all rights reserved|alle rechte|impressum|datenschutz", re.I
 )
@@ -54,7 +57,8 @@ _RIGHTS = re.compile(
 _FOOTER = re.compile(r"(?:^|[-_])(?:footer|foot|fuss)(?:$|[-_])", re.I)
 _SUBTITLE = re.compile(r"sub-?(?:title|headline|head)|unter(?:titel|zeile|überschrift)", re.I)
 _BYLINE = re.compile(
-    r"(?:\b|_)authors?\b|author[-_]{0,2}name|byline|(?:\b|_)autor(?:in|en)?\b|post-author|entry-author|verfasser", re.I
+    r"(?:\b|_)authors?(?:\b|_)|author[-_]{0,2}name|byline|(?:\b|_)autor(?:in|en)?\b|post-author|entry-author|verfasser",
+    re.I,
 )
 
 
@@ -74,10 +78,29 @@ _SECTION = re.compile(
 """What stands where a byline is expected and is none: sections, links to forms, kinds of text."""
 _PARTICLE = re.compile(r"(?:von|vom|van|de|del|della|den|der|di|da|du|zu|zum|zur|ten|ter|el|al|bin)\b")
 _CARD_LABEL = re.compile(r"verfasst|geschrieben|written|autor|author|von\b", re.I)
-_LABELLED = ("b", "strong", "span", "p", "div", "dt", "th", "td", "li", "em", "i", "small", "h6")
+_LABELLED = (
+    "b",
+    "strong",
+    "span",
+    "p",
+    "div",
+    "dt",
+    "th",
+    "td",
+    "li",
+    "em",
+    "i",
+    "small",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+)
 _AUTHOR_LABEL = re.compile(
     r"\s*(?P<label>von|by|text|autor(?:/-?in|in(?:/autor)?|en|innen|:in|\*in|innen und autoren)?"
-    r"|verfasser(?:/-?in|in|:in)?|verfasst von|redakteur(?:in)?|erstellt von)\s*(?P<colon>:?)\s*(?=$|[A-ZÄÖÜ])",
+    r"|verfasser(?:/-?in|in|:in)?|(?:verfasst|geschrieben|eingestellt|erstellt) von"
+    r"|redakteur(?:in)?)\s*(?P<colon>:?)\s*(?=$|[A-ZÄÖÜ])",
     re.I,
 )
 _AUTHOR_PAGE = re.compile(r"/(?:autor(?:en|in|innen)?|authors?|redakteure?|personen?|team)/", re.I)
@@ -96,6 +119,12 @@ _NO_SUBJECT = terms(
     """|pressemitteilung|pressemeldung|presseinformation|presseinfo|medienmitteilung|medieninformation|pm|presse
     |mitteilung|kein betreff|ohne betreff|no subject|newsletter"""
 )
+
+
+_LONG_WORD = re.compile(r"[^\W\d_]{3,}")
+_FILE_NAME = re.compile(r"\.\w{2,4}$|_|^(?:microsoft \w+ - |scan|gescannt|unbenannt|untitled|dokument)", re.I)
+_EXTENSION = re.compile(r"(?:\.[A-Za-z]{2,4})?\.[A-Za-z0-9]{2,4}$")
+_NAME_JOINT = re.compile(r"[_+]+|(?<!\d)-|-(?!\d)")
 
 
 class EarlyFacts:
@@ -132,9 +161,24 @@ def _from_document(article: Article, page: Page) -> Article:
     document = read_document(page.media_type, page.capture.body)
     article = replace(article, notes=tuple(dict.fromkeys((*article.notes, *document.notes))))
     title = normalise_line(document.title)
+    if article.state == "no_text_layer":
+        return replace(article, title=article.title or _name_of(page.capture, title))
     shown = f" {plain(page.text[:OPENING])} "
     known = 10 <= len(title) <= 250 and f" {plain(title)} " in shown and len(title.split()) >= 3
     return replace(article, title=article.title or title) if known else article
+
+
+def _name_of(capture: Capture, stated: str) -> str:
+    """What to call a document without text: by the feed that offered it, its own properties where they hold a title and
+    no file name, or the name of its file."""
+    offered = normalise_line(capture.title)
+    if offered:
+        return offered
+    if len(stated) >= 10 and len(_LONG_WORD.findall(stated)) >= 2 and not _FILE_NAME.search(stated):
+        return stated
+    path = unquote(urlsplit(capture.url).path) if capture.url else capture.key
+    name = path.rstrip("/").rpartition("/")[2]
+    return normalise_line(_NAME_JOINT.sub(" ", _EXTENSION.sub("", name))) or normalise_line(path) or "PDF"
 
 
 def _from_front_matter(article: Article, capture: Capture) -> Article:
@@ -325,6 +369,17 @@ def _in_footer(element: HtmlElement) -> bool:
     )
 
 
+def _beside_picture(element: HtmlElement) -> bool:
+    """Whether a short paragraph stands in the container of a picture, names its photographer and nothing else does."""
+    parent = element.getparent()
+    return (
+        parent is not None
+        and bool(_PICTURE.search(parent.get("class") or ""))
+        and len(element_text(element)) <= 300
+        and bool(_CREDITED.search(element_text(element)))
+    )
+
+
 def _credits(tree: HtmlElement) -> tuple[Credit, ...]:
     """Captions and photo credits of the figures of the page, outside navigation and footer."""
     found: dict[tuple[str, str], Credit] = {}
@@ -332,6 +387,8 @@ def _credits(tree: HtmlElement) -> tuple[Credit, ...]:
         marks = element.get("class") or ""
         kind = "caption" if element.tag == "figcaption" or (marks and _CAPTION.search(marks)) else ""
         kind = kind or ("photo" if marks and _PHOTO.search(marks) else "")
+        if not kind and element.tag in ("p", "small") and _beside_picture(element):
+            kind = "caption"
         if not kind or len(found) >= MAX_CREDITS:
             continue
         text = element_text(element)

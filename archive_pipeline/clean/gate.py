@@ -27,7 +27,9 @@ class Gate:
     """Slot 950: raises Quarantine with the reason; `--no-gate` leaves this cleaner out."""
 
     def clean(self, article: Article, page: Page, source: Source) -> Article:
-        """The article unchanged, when it reads like a release."""
+        """The article unchanged, when it reads like a release, or is known to have no text."""
+        if article.state == "no_text_layer":
+            return article
         if not article.text:
             raise Quarantine("kein Text gefunden: Das Dokument hat keinen lesbaren Hauptteil")
         formatted = page.tree is not None or page.media_type in (PDF, DOCX, ODT, MAIL)

@@ -1,10 +1,12 @@
 """Slot 50: what is no document at all. Unreadable bytes fail; pages that only say "not here" are quarantined."""
 
 import re
+from dataclasses import replace
 
 from lxml.html import HtmlElement
 
 from archive_pipeline.clean.documents import read_document
+from archive_pipeline.clean.markup import markup_of
 from archive_pipeline.clean.page import PDF, block_text
 from archive_pipeline.errors import CleanError, Quarantine
 from archive_pipeline.model import Article, Source
@@ -14,10 +16,6 @@ __all__ = ["Guard"]
 
 SHORT_PAGE = 1_500
 """Characters of visible text up to which a page can be an error page, a login form or an empty shell."""
-
-NO_TEXT_LAYER = (
-    "no_text_layer: Die PDF-Datei enthält nur Bilder, keinen Text; eine Fassung mit Texterkennung (OCR) einlesen"
-)
 
 _ERROR_TITLE = re.compile(
     r"\b(?:404|403|500|502|503|410)\b.{0,40}(?:not found|nicht gefunden|forbidden|error|fehler|gone|unavailable"
@@ -49,7 +47,8 @@ class Guard:
     """Slot 50: raises CleanError for bytes without readable text, Quarantine for error pages, logins and shells."""
 
     def clean(self, article: Article, page: Page, source: Source) -> Article:
-        """The article unchanged, when the capture is a document."""
+        """The article unchanged, when the capture is a document; a PDF of pictures alone gets its state."""
+        markup_of.cache_clear()  # the page before is done: its tree need not be there while this one is read
         if not page.capture.body.strip():
             raise CleanError("Datei ist leer (0 Zeichen)", hint="Quelle prüfen: Die Datei kam ohne Inhalt an")
         text = page.text
@@ -57,7 +56,7 @@ class Guard:
             raise Quarantine("XML ohne Seite: Feed, Sitemap oder Daten statt einer Meldung")
         if not text.strip():
             if page.media_type == PDF:
-                raise Quarantine(NO_TEXT_LAYER)
+                return article if article.text else replace(article, state="no_text_layer")
             raise CleanError("Datei enthält keinen Text, nur Leerraum")
         if page.media_type == PDF and (flaw := read_document(PDF, page.capture.body).flaw):
             raise Quarantine(f"garbled_text_layer: Der Text der PDF-Datei ist nicht lesbar ({flaw})")

@@ -26,6 +26,9 @@ MAX_OPENING = 16
 """Lines before the first sentence that can be letterhead, title and subtitle."""
 MAX_TITLE_LINES = 3
 MAX_OVERLINE = 80
+MAX_ABOVE = 3
+"""Lines above the heading that the extractor may have taken with the text."""
+MIN_SUBTITLE = 15
 _OVERLINES = frozenset({"p", "div", "span", "small", "strong", "h2", "h3", "h4"})
 _PATH = re.compile(r"(?:start|startseite|home)\s*(?:[»›>/|]|::)\s*\S", re.I)
 
@@ -98,7 +101,8 @@ class Headlines:
             return article
         if page.tree is not None:
             article = _without_overline(article, page.tree)
-            return article if article.subtitle else _with_emphasised(article, page.tree)
+            article = article if article.subtitle else _with_emphasised(article, page.tree)
+            return article if article.subtitle else _with_second_heading(article, page.tree)
         found = lines(article.text)
         first = next((line.number for line in found if is_sentence(line.text)), len(found))
         if first == len(found):
@@ -121,6 +125,55 @@ def _without_overline(article: Article, tree: HtmlElement) -> Article:
     for element in islice(heading.itersiblings(preceding=True), 3):
         if element.tag in _OVERLINES and plain(element_text(element)) == plain(opening.text):
             return cut_lines(article, "kicker", [opening])
+    return cut_lines(article, "above-heading", _above(article, tree, heading))
+
+
+def _above(article: Article, tree: HtmlElement, heading: HtmlElement) -> list[Line]:
+    """The short lines a text opens with that stand above the heading, and nowhere below it: the site's motto, the name
+    of a section."""
+    opening: list[Line] = []
+    for line in lines(article.text)[:MAX_ABOVE]:
+        if len(line.text) > MAX_OVERLINE or is_sentence(line.text):
+            break
+        opening.append(line)
+    wanted = {plain(line.text) for line in opening}
+    initials = {line.text[0] for line in opening}
+    if not opening:
+        return []
+    above: set[str] = set()
+    below: set[str] = set()
+    shown = above
+    for element in tree.iter(*_OVERLINES, "h1", "li", "a", "b", "em", "i", "td", "dt", "dd"):
+        if element is heading:
+            shown = below
+        elif (
+            (text := (element.text or "").strip()[: 2 * MAX_OVERLINE])
+            and text[0] in initials
+            and (comparable := plain(text)) in wanted
+        ):
+            shown.add(comparable)
+    doomed: list[Line] = []
+    for line in opening:
+        if plain(line.text) not in above - below:
+            break
+        doomed.append(line)
+    return doomed
+
+
+def _with_second_heading(article: Article, tree: HtmlElement) -> Article:
+    """The article with the heading that opens its text as subtitle, where it follows the title and is the only one of
+    its kind: further ones would make it the first section."""
+    heading = find_heading(tree, article.title)
+    parent = heading.getparent() if heading is not None and heading.tag == "h1" else None
+    second = list(parent.iter("h2")) if parent is not None else []
+    if len(second) != 1 or second[0].getparent() is not parent:
+        return article
+    text = plain(element_text(second[0]))
+    for line in lines(article.text)[:MAX_ABOVE]:
+        if is_sentence(line.text):
+            break
+        if plain(line.text) == text and MIN_SUBTITLE <= len(line.text) <= 160:
+            return cut_lines(replace(article, subtitle=line.text), "headline", [line])
     return article
 
 

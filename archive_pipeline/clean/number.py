@@ -21,7 +21,8 @@ _DIGIT = re.compile(r"\d")
 _STATED = re.compile(
     rf"\b{_KIND}\b\s*[|:,–-]?\s*(?:(?:Nr\.?|Nummer|No\.?)\s*:?\s*)?{_NUMBER}"
     rf"|\b{_KIND}\b\s*[|:,–-]?\s*(?:Nr\.?|Nummer|No\.?)\s*:?\s*(?P<short>\d{{1,5}})(?![\d./]\d)\b"
-    rf"|^\W*(?:Nr\.?|Nummer|Lfd\. Nr\.|Ausgabe)\s*:?\s*(?P<alone>\d{{1,5}}\s?/\s?(?:19|20)?\d\d)\W*$",
+    rf"|^\W*(?:Nr\.?|Nummer|Lfd\. Nr\.|Ausgabe)\s*:?\s*(?P<alone>\d{{1,5}}\s?/\s?(?:19|20)?\d\d)"
+    r"(?:\s+vom\s[\w. ]{6,30})?\W*$",
     re.I,
 )
 

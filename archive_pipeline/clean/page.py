@@ -32,7 +32,7 @@ MARKDOWN = "text/markdown"
 
 MAX_CHARACTERS = 20_000_000
 """Decoded characters beyond which a document is refused; the fetch layer caps bodies at about the same size."""
-MAX_MARKUP = 8_000_000
+MAX_MARKUP = 6_000_000
 """Bytes of HTML in UTF-8, without embedded images, beyond which a page is refused; a tree takes 30 times as much."""
 MAX_ELEMENTS = 200_000
 """Elements beyond which a page is refused; the largest real press pages have about 10,000."""
@@ -81,8 +81,13 @@ def parse_html(text: str) -> HtmlElement:
 
     Raises CleanError for what can't be a page: nothing parsed, nested too deeply, too many elements.
     """
+    # counted before parsing, which takes 300 bytes an element; one has two tags, and scripts have brackets too
+    if text.count("<") > 3 * MAX_ELEMENTS:
+        raise CleanError(f"HTML hat über {MAX_ELEMENTS} Elemente")
     # as bytes, because one emoji makes a text of four bytes a character
-    markup = text.encode("utf-8", "replace").replace(b"\x00", b"")
+    markup = text.encode("utf-8", "replace")
+    if b"\x00" in markup:
+        markup = markup.replace(b"\x00", b"")
     if len(markup) > 100_000:
         markup = _HUGE_VALUE.sub(b'=""', markup)
     if len(markup) > MAX_MARKUP:
@@ -97,6 +102,8 @@ def parse_html(text: str) -> HtmlElement:
         raise CleanError("HTML ist zu tief verschachtelt (über 250 Ebenen) oder hat einen überlangen Abschnitt")
     if cast("float", _COUNT(tree)) > MAX_ELEMENTS:
         raise CleanError(f"HTML hat über {MAX_ELEMENTS} Elemente")
+    for style in tree.iter("style"):  # nobody reads it, and the extractor copies the tree three times
+        style.text = None
     return tree
 
 
@@ -155,7 +162,7 @@ class CapturePage:
         text = decode(self._capture)
         if len(text) > MAX_CHARACTERS:
             raise CleanError(f"Text ist länger als {MAX_CHARACTERS} Zeichen")
-        return text.replace("\r\n", "\n").replace("\r", "\n")
+        return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
     @cached_property
     def text(self) -> str:

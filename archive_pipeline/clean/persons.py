@@ -10,7 +10,8 @@ _PARTICLE = r"(?:von|vom|van|de|del|della|der|den|di|da|du|zu|zum|zur|und zu|ten
 _WORD = r"(?:[A-ZÄÖÜÉÈÁÀÓÇŠŽŁĐØÅÎİ][\w'’.]*(?:-[A-ZÄÖÜÉa-zäöü][\w'’.]*)*)"
 _NAME = re.compile(rf"(?:{_WORD}\s)(?:(?:{_PARTICLE}|{_WORD})\s){{0,4}}{_WORD}")
 _OFFICE = re.compile(
-    r"redaktion|presse|newsroom|\bteam\b|\badmin|webmaster|verwaltung|kommunikation|öffentlichkeitsarbeit|\bverein\b"
+    r"redaktion|presse|newsroom|\bteam\b|\b(?:web|wp|site)?-?admin|web-?master|^super ?user$|^administrator"
+    r"|verwaltung|kommunikation|öffentlichkeitsarbeit|\bverein\b"
     r"|verband|\w{3,}(?:amt|verein|kreis|schaft|kammer|präsidium|zentrum|hilfswerk)\b"
     r"|\be\.\s?v\b|gmbh|\bag\b|stiftung|ministerium|landkreis|\bkreis\b|\bstadt\b|gemeinde|\bamt\b|fraktion|partei"
     r"|bündnis|bundesamt"

@@ -10,7 +10,7 @@ from archive_pipeline.clean.figures import caption_text, is_caption, split_credi
 from archive_pipeline.clean.number import find_number, number_near_heading
 from archive_pipeline.clean.page import MAIL
 from archive_pipeline.clean.persons import AGENCY_MARK, byline_names, is_office, is_person
-from archive_pipeline.clean.spans import Line, cut, cut_lines, lines
+from archive_pipeline.clean.spans import Line, cut, cut_lines, lines, plain
 from archive_pipeline.clean.text import normalise_line
 from archive_pipeline.language.days import BERLIN, days_in, parse_day
 from archive_pipeline.mail import read_letter
@@ -21,13 +21,16 @@ __all__ = ["MIN_DESCRIPTION", "PressFields", "is_reachable"]
 
 _CREDIT = re.compile(
     r"\(?(?:(?:Archiv|Symbol|Presse|Titel|Beispiel)?(?:Fotos?|Bild(?:er)?|Grafik(?:en)?)(?:nachweis|credit|quelle"
-    r"|rechte)?s?(?: und Text| \(.{1,20}\))?\s*[:©]"
+    r"|rechte)?s?(?: und Text| \((?!v\.? ?l).{1,20}\))?\s*[:©]"
     r"|Bildquelle|©\s*(?:Foto|Bild)|Foto(?:credit|nachweis)|Copyright(?: Foto)?:)\s*:?\s*(.{2,160}?)\.?",
     re.I,
 )
 _INLINE_CREDIT = re.compile(
     r"\s*[(/]\s*(?:(?:Archiv|Symbol)?(?:Fotos?|Bilder?|Bild)(?:nachweis|quelle)?)\s*:\s*([^()\n]{2,80})\)?$", re.I
 )
+_GLUED_CREDIT = re.compile(r"(?:Fotos?|Bild(?:er)?)\s*:\s*([^„“\"!?\n]{2,60}(?<=\S))(?=„)")
+"""A credit that ran into the paragraph below it: only a quotation that opens without a space shows where it ends."""
+_BEHIND_SENTENCE = re.compile(r"(?<=[.!?“\"])\s*(?:Fotos?|Bild(?:er)?)\s*:\s*([^.!?:„“\"\n]{2,60})\.?$")
 _SOURCE = re.compile(r"\(?Quelle(?:n)?\s*:\s*(.{2,150}?)\)?(?<!V)\.?", re.I)
 _BYLINE = re.compile(
     r"\(?(?P<label>[Vv]on|By|Ein (?:Beitrag|Bericht|Gastbeitrag|Kommentar) von"
@@ -74,6 +77,9 @@ _SHOWS = re.compile(
 )
 """What captions without a label say: who is seen doing what, and where."""
 MAX_UNLABELLED = 220
+MIN_REPEATED = 25
+"""Characters of the shortest line that is taken for the repetition of a caption."""
+_LIST_ITEM = re.compile(r"(?:[-–•*·▪◦‣]|\d{1,2}[.)])\s")
 _MAIL_SIGNATURE = re.compile(r"--\s*")
 
 
@@ -219,6 +225,7 @@ def _credits(article: Article) -> Article:
     doomed: list[Line] = []
     spans: list[tuple[int, int]] = []
     rows = lines(article.text)
+    captions = frozenset(plain(credit.text) for credit in article.credits if credit.kind == "caption")
     for line in rows:
         text = line.text.strip()
         match = _CREDIT.fullmatch(text) if len(text) <= 200 else None
@@ -227,12 +234,19 @@ def _credits(article: Article) -> Article:
             if before is not None and before not in doomed and _is_unlabelled(before.text.strip()):
                 found.append(Credit(kind="caption", text=before.text.strip()))
                 doomed.append(before)
-            found.append(Credit(kind="photo", text=match.group(1).strip()))
+            named = match.group(1).strip()
+            # "Bild: Die Geehrten (Foto: Kreis)" is a caption with its credit
+            inner = _INLINE_CREDIT.search(named)
+            found.extend(split_credit(named, photo=False) if inner else (Credit(kind="photo", text=named),))
             doomed.append(line)
         elif is_caption(text):
             found.extend(split_credit(caption_text(text), photo=False))
             doomed.append(line)
-        elif inline := _INLINE_CREDIT.search(line.text):
+        elif _is_one_of(text, captions):
+            doomed.append(line)
+        elif inline := (
+            _GLUED_CREDIT.match(line.text) or _INLINE_CREDIT.search(line.text) or _BEHIND_SENTENCE.search(line.text)
+        ):
             found.append(Credit(kind="photo", text=inline.group(1).strip()))
             spans.append((line.start + inline.start(), line.start + inline.end()))
     article = cut(replace(article, credits=tuple(dict.fromkeys(found))), "credit", spans)
@@ -242,10 +256,21 @@ def _credits(article: Article) -> Article:
     return cut_lines(article, "credit", doomed)
 
 
+def _is_one_of(text: str, captions: frozenset[str]) -> bool:
+    """Whether a line is a caption that the page shows a second time: one sentence at most, too long for a name."""
+    return (
+        bool(captions)
+        and MIN_REPEATED <= len(text) <= MAX_UNLABELLED
+        and not re.search(r"[.!?]\s+[A-ZÄÖÜ„]", text)
+        and plain(text) in captions
+    )
+
+
 def _is_unlabelled(text: str) -> bool:
     """Whether the line above a credit at the end of a text is the caption: one sentence that says what is seen."""
     return (
         20 <= len(text) <= MAX_UNLABELLED
+        and not _LIST_ITEM.match(text)
         and not re.search(r"[.!?]\s+[A-ZÄÖÜ„]|[„“\"]", text)
         and bool(_SHOWS.search(text))
     )

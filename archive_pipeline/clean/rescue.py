@@ -26,7 +26,7 @@ _LEAD_TAGS = frozenset({"p", "div", "h2", "h3", "section", "span", "strong"})
 _LEAD_MARK = re.compile(
     r"(?:^|[\s_-])(?:lead|lede|leadtext|vorspann|excerpt|anriss|anrisstext|standfirst|einleitung|abstract"
     r"|subheadline|introtext|intro-?text"
-    r"|teaser-?text|kurztext)(?:$|[\s_-])",
+    r"|teaser-?text|kurztext|intro(?:duction)?|einleitungstext|vorspanntext|zusammenfassung)(?:$|[\s_-])",
     re.I,
 )
 _LINKED = re.compile(r"related|list|comment|author|share", re.I)
@@ -53,7 +53,7 @@ class LeadRescue:
             lead = _lead(tree, opening)
         if lead is None:
             lead = _marked_lead(tree, article.title)
-        if lead is None or plain(lead) in body or plain(lead) == plain(article.title or ""):
+        if lead is None or plain(lead)[:OPENING] in body or plain(lead) == plain(article.title or ""):
             return article
         return replace(article, text=f"{lead}\n\n{article.text}", teaser=article.teaser or lead)
 

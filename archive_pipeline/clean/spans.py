@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from archive_pipeline.model import Article, Removed
 
-__all__ = ["LARGE", "Line", "cut", "cut_lines", "large_removals", "lines", "plain", "terms"]
+__all__ = ["LARGE", "Line", "cut", "cut_lines", "large_removals", "lines", "moved_pages", "plain", "terms"]
 
 LARGE = 0.3
 """Share of a text from which on what one rule removed is worth a look: furniture is less, a release misread is more."""
@@ -40,7 +40,7 @@ def cut(article: Article, rule: str, spans: Iterable[tuple[int, int]]) -> Articl
 
     Spans are code point offsets into `article.text` and must not overlap. They are recorded from the last to the
     first, so `start` holds both in the text the rule received and in the text just before the cut: putting the
-    removed texts back in reverse order of `removed` gives the extracted text again.
+    removed texts back in reverse order of `removed` gives the extracted text again. Pages begin where they began.
     """
     text = article.text
     ordered = sorted(span for span in spans if span[0] < span[1])
@@ -52,7 +52,36 @@ def cut(article: Article, rule: str, spans: Iterable[tuple[int, int]]) -> Articl
         position = end
     kept.append(text[position:])
     removed = (Removed(rule=rule, text=text[start:end], start=start) for start, end in reversed(ordered))
-    return replace(article, text="".join(kept), removed=(*article.removed, *removed))
+    pages = tuple(page - _cut_before(page, ordered) for page in article.pages)
+    return replace(article, text="".join(kept), removed=(*article.removed, *removed), pages=pages)
+
+
+def _cut_before(offset: int, spans: Iterable[tuple[int, int]]) -> int:
+    """How many characters before an offset lie in these spans."""
+    return sum(max(0, min(end, offset) - start) for start, end in spans)
+
+
+def moved_pages(pages: tuple[int, ...], before: str, after: str) -> tuple[int, ...]:
+    """Where pages that begin at these offsets of `before` begin in `after`, the same letters and digits with other
+    white space, hyphens and marks between them: behind as many letters and digits as before."""
+    if not pages:
+        return ()
+    places = [place for place, char in enumerate(after) if char.isalnum()]
+    counts = {0: 0} | dict.fromkeys(pages, 0)
+    number = 0
+    for offset in range(max(pages) + 1):
+        if offset in counts:
+            counts[offset] = number
+        number += offset < len(before) and before[offset].isalnum()
+    # a quotation mark or a bullet before its first letter belongs to the page
+    return tuple(_opening(after, places[n]) if n < len(places) else len(after) for n in map(counts.__getitem__, pages))
+
+
+def _opening(text: str, place: int) -> int:
+    """Where the word begins in which this character stands, with the marks before it."""
+    while place and not text[place - 1].isspace():
+        place -= 1
+    return place
 
 
 def cut_lines(article: Article, rule: str, doomed: Iterable[Line]) -> Article:

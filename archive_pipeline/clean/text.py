@@ -4,6 +4,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
+from archive_pipeline.clean.spans import moved_pages
 from archive_pipeline.model import Article, Credit, Source
 from archive_pipeline.protocols import Page
 
@@ -61,9 +62,11 @@ class TextNormalisation:
 
     def clean(self, article: Article, page: Page, source: Source) -> Article:
         """The article with normalised characters; changes nothing in an article that has them."""
+        text = normalise_body(article.text)
         return replace(
             article,
-            text=normalise_body(article.text),
+            text=text,
+            pages=article.pages if text == article.text else moved_pages(article.pages, article.text, text),
             title=normalise_line(article.title) or None,
             subtitle=normalise_line(article.subtitle) or None,
             teaser=normalise_line(article.teaser) or None,

@@ -29,13 +29,19 @@ _HOME = re.compile(r"(?:https?://[^/]+)?/?(?:index\.(?:html?|php)|home/?|de/?)?|
 MIN_PART = 12
 """Characters of a heading that is taken for being a whole part of the document title."""
 MAX_KICKER = 60
+MIN_WORDS = 4
+"""Words of a heading that is believed against the document title."""
 _GENERIC = terms(
     """aktuelles|pressemitteilung|pressemitteilungen|pressemeldung|pressemeldungen|medienmitteilung
    |medienmitteilungen|presse|news|meldung|meldungen|nachricht|nachrichten|blog|startseite|home
    |homepage|artikel|beitrag|detail|detailansicht|details|presseinformation|presseinformationen|start
    |willkommen|herzlich willkommen|menü|suche|navigation|inhalt|neuigkeiten|pressearchiv|newsarchiv
    |archiv|presseservice|presseportal|untitled|pressedetails|einzelansicht|aktuelle meldungen
-   |aktuelle nachrichten|newsdetail|news detail|mitteilungen|termine|veranstaltungen|themen|politik"""
+   |aktuelle nachrichten|newsdetail|news detail|mitteilungen|termine|veranstaltungen|themen|politik
+   |quicklinks|quick links|schnellzugriff|schnelleinstieg|hauptnavigation|servicenavigation|metanavigation
+   |seitennavigation|navigation und service|navigation überspringen|pfadnavigation|breadcrumb|brotkrumen|sie sind hier
+   |sie befinden sich hier|hauptmenü|untermenü|sprachauswahl|hauptinhalt|inhaltsbereich|randspalte|marginalspalte
+   |cookie einstellungen|cookies|datenschutzeinstellungen|social media|folgen sie uns|downloads|kontakt|service|links"""
 )
 _KICKER = re.compile(
     r"kicker|overline|topline|dachzeile|roofline|spitzmarke|rubrik|category|pretitle|supertitle|hidden", re.I
@@ -68,6 +74,8 @@ def find_title(markup: Markup, tree: HtmlElement, url: str | None, hint: str | N
             if sites.specific(heading) and _contained(heading, named, share):
                 published = [text for text in named if text is not markup.title_element]
                 return _in_mixed_case(_with_kicker(_without_kicker(heading, named), published, sites), named)
+    if len(named) == 1 and (own := _own_heading(tree, sites)):
+        return own
     stripped = [title for text in named if (title := _without_affixes(text, sites))]
     section = not stripped or _SECTION.fullmatch(stripped[0]) or len(stripped[0].split()) == 1
     if stripped and (len(named) > 1 or not section):
@@ -108,6 +116,20 @@ class _Sites:
     def specific(self, text: str) -> bool:
         """Whether a text names a release, not the site or one of its sections."""
         return MIN_TITLE <= len(text) <= MAX_TITLE and plain(text) not in _GENERIC and not self.is_name(text)
+
+
+def _own_heading(tree: HtmlElement, sites: _Sites) -> str | None:
+    """The only first-level heading of a page, where it stands within the article the page marks as such and says
+    enough to be a title: the document title may be an earlier or a shorter wording."""
+    headings = [
+        heading
+        for heading in tree.iter("h1")
+        if any(ancestor.tag in ("article", "main") for ancestor in heading.iterancestors())
+    ]
+    shown = _headings(tree, "h1")
+    if len(headings) != 1 or len(shown) != 1 or len(shown[0].split()) < MIN_WORDS or not sites.specific(shown[0]):
+        return None
+    return shown[0]
 
 
 def _compact(text: str) -> str:

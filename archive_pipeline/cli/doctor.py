@@ -7,6 +7,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib.metadata import distributions
 from typing import Literal
 
@@ -14,15 +15,20 @@ import click
 
 from archive_pipeline.archive.captures import known_lengths
 from archive_pipeline.archive.decisions import read_decisions
-from archive_pipeline.archive.reading import last_seq
+from archive_pipeline.archive.reading import heavily_cut, last_seq
+from archive_pipeline.archive.verification import last_complete_audit
 from archive_pipeline.cli.main import Settings
-from archive_pipeline.cli.status import index_lag
-from archive_pipeline.cli.wording import german_number
+from archive_pipeline.cli.status import audit_line, index_lag
+from archive_pipeline.cli.wording import counted, german_number
 from archive_pipeline.errors import ArchiveError, ArchivePipelineError, NoArchiveError
-from archive_pipeline.workspace import Workspace, open_workspace
+from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 
 LOW_SPACE = 1_000_000_000
 """Free bytes below which `doctor` warns: one WARC file."""
+
+
+AUDIT_AGE = timedelta(days=40)
+"""After this long without a complete audit `doctor` warns: a thirtieth a night is a month, and some nights fail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,8 @@ def _checks(settings: Settings) -> Iterator[Check]:
             verdict = next(db.query("PRAGMA quick_check"))["quick_check"]
             known = known_lengths(db)
             newest = last_seq(db)
+            audited = last_complete_audit(db)
+            cut = heavily_cut(db) if verdict == "ok" else []
     except NoArchiveError:
         yield Check(name="Datenbank", state="warning", text="noch nichts archiviert: archive-pipeline run")
         return
@@ -85,7 +93,12 @@ def _checks(settings: Settings) -> Iterator[Check]:
         yield Check(name="Datenbank", state="ok", text="unversehrt")
     else:
         yield Check(name="Datenbank", state="problem", text=f"{verdict} – archive-pipeline rebuild", code=20)
+    if cut:
+        text = f"{counted(len(cut), 'Mitteilung verlor', 'Mitteilungen verloren')} über 30 % des Textes an eine Regel"
+        yield Check(name="Reinigung", state="warning", text=f"{text} – archive-pipeline show d/{cut[0]} --removed")
     yield from _check_warc(workspace, known)
+    stale = audited is None or audited.findings > 0 or utc_now() - audited.finished_at > AUDIT_AGE
+    yield Check(name="Prüfung", state="warning" if stale else "ok", text=audit_line(audited))
     yield _check_index(workspace, newest)
 
 
@@ -132,7 +145,8 @@ def _check_decisions(workspace: Workspace) -> Check:
 
 
 def _check_warc(workspace: Workspace, known: dict[str, int]) -> Iterator[Check]:
-    files = {path.relative_to(workspace.data).as_posix(): path for path in (workspace.data / "warc").glob("*/*/*.gz")}
+    found = (path for series in ("warc", "derivations") for path in (workspace.data / series).glob("*/*/*.gz"))
+    files = {path.relative_to(workspace.data).as_posix(): path for path in found}
     for name, length in known.items():
         size = files[name].stat().st_size if name in files else 0
         if size < length:

@@ -48,10 +48,10 @@ def learn(settings: Settings, source_id: str, dry_run: bool, without: tuple[str,
 
 
 def _say(source_id: str, lesson: Lesson, *, dry_run: bool) -> None:
-    if lesson.texts < LEAST:
+    if lesson.texts < LEAST or lesson.profile is None:
         click.echo(f"Zum Lernen zu wenig: {lesson.texts} verschiedene Texte, nötig sind {LEAST}")
         return
-    lines = lesson.profile.lines if lesson.profile else ()
+    lines = lesson.profile.lines
     recurring = {0: "keine Zeile kehrt wieder", 1: "eine Zeile kehrt wieder"}.get(
         len(lines), f"{len(lines)} Zeilen kehren wieder"
     )
@@ -59,11 +59,13 @@ def _say(source_id: str, lesson: Lesson, *, dry_run: bool) -> None:
     for line in lines:
         click.echo(_line(line, lesson.texts))
     if not lesson.is_new:
-        click.echo(f"Nichts Neues: Profil {lesson.before.number} gilt weiter" if lesson.before else "Kein Profil nötig")
+        click.echo(f"Nichts Neues: Profil {lesson.profile.number} gilt weiter")
         return
-    assert lesson.profile is not None
     if dry_run:
         click.echo(f"Das würde Profil {lesson.profile.number}")
+        return
+    if not lines and lesson.before is None:
+        click.echo(f"Profil {lesson.profile.number} hält fest, dass nichts zu entfernen ist")
         return
     click.echo(f"Profil {lesson.profile.number} gilt von jetzt an. Archiviertes damit reinigen:")
     click.echo(f"  archive-pipeline reprocess --stage clean --query quelle:{source_id}")

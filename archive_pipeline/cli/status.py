@@ -16,13 +16,16 @@ from archive_pipeline.archive.health import HealthState
 from archive_pipeline.archive.lock import LockOwner, lock_owner
 from archive_pipeline.archive.reading import last_seq
 from archive_pipeline.archive.runs import RunRow, SourceStatus, failures, last_run, source_status
+from archive_pipeline.archive.verification import AuditRow, last_complete_audit
+from archive_pipeline.archive.versions import unannounced_changes
 from archive_pipeline.cli.main import Settings
-from archive_pipeline.cli.wording import counted, german_moment, german_number
+from archive_pipeline.cli.wording import SOURCE_CHANGES, counted, german_moment, german_number
 from archive_pipeline.errors import IndexingError
+from archive_pipeline.learning import unlearned
 from archive_pipeline.scheduling import SourceHealth, source_healths
 from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 
-__all__ = ["index_lag", "status"]
+__all__ = ["audit_line", "index_lag", "status"]
 
 STATES: dict[HealthState, tuple[str, str]] = {
     "ok": ("✔", "in Ordnung"),
@@ -58,19 +61,27 @@ def status(ctx: click.Context, show_failures: bool, as_json: bool) -> None:
         run = last_run(db)
         problems = failures(db, run.id) if run else []
         newest = last_seq(db)
+        audited = last_complete_audit(db)
+        changes = unannounced_changes(db, datetime.fromisoformat(run.started_at)) if run else ()
     code = 3 if any(health.alarms for health in healths) else 0
     lag = index_lag(workspace, newest)
     size = _size(workspace.data)
+    untaught = unlearned(workspace, {source.source_id: source.releases for source in known.values()})
     if as_json:
-        _status_json(workspace, known, healths, lag, size, code)
+        _status_json(workspace, known, healths, lag, size, untaught, code)
         ctx.exit(code)
     releases = sum(source.releases for source in known.values())
     click.echo(
         f"Archiv         {workspace.data} · {_counted_releases(releases)} · {german_number(size / 1_000_000)} MB"
     )
     _run_line(run, writer)
+    counts = Counter(one.type for one in changes)
+    if run and counts:
+        said = " · ".join(f"{count} {SOURCE_CHANGES[kind]}" for kind, count in counts.items())
+        click.echo(f"Bei den Quellen {said}: archive-pipeline runs show {run.id}")
     index = "aktuell" if lag == 0 else "fehlt oder ist beschädigt" if lag is None else f"{lag} Änderungen zurück"
     click.echo(f"Index          {workspace.config.archive.engine} · {index}")
+    click.echo(f"Prüfung        {audit_line(audited)}")
     planned = [health.planned for health in healths if health.planned is not None]
     if planned:
         nearest = min(planned, key=lambda visit: visit.next_at)
@@ -78,6 +89,9 @@ def status(ctx: click.Context, show_failures: bool, as_json: bool) -> None:
         click.echo(
             f"Zeitplan       {counted(len(planned), 'Quelle', 'Quellen')} · als nächste {nearest.source.id}: {when}"
         )
+    if untaught:
+        count = counted(len(untaught), "Quelle ist", "Quellen sind")
+        click.echo(f"Lernen         {count} noch nicht gelernt: archive-pipeline sources learn {untaught[0]}")
     click.echo()
     _say_sources(workspace, known, healths)
     if show_failures:
@@ -86,6 +100,14 @@ def status(ctx: click.Context, show_failures: bool, as_json: bool) -> None:
     elif problems:
         click.echo(f"{len(problems)} Fehler im letzten Lauf: archive-pipeline status --failures")
     ctx.exit(code)
+
+
+def audit_line(audited: AuditRow | None) -> str:
+    """When everything was last looked at, and how that ended."""
+    if audited is None:
+        return "noch nie vollständig: archive-pipeline audit"
+    outcome = f"{audited.findings} Abweichungen" if audited.findings else "ohne Abweichung"
+    return f"vollständig am {german_moment(audited.finished_at)} · {outcome}"
 
 
 def _run_line(run: RunRow | None, writer: LockOwner | None) -> None:
@@ -150,6 +172,7 @@ def _holdings(source: SourceStatus | None) -> str:
         (source.pending, "offen"),
         (source.failed, "fehlgeschlagen"),
         (source.quarantined, "in Quarantäne"),
+        (source.no_text_layer, "ohne Textebene"),
     ):
         if count:
             parts.append(f"{count} {word}")
@@ -185,6 +208,7 @@ def _status_json(
     healths: Sequence[SourceHealth],
     lag: int | None,
     size: int,
+    untaught: Sequence[str],
     code: int,
 ) -> None:
     by_id = {health.source.id: health for health in healths}
@@ -194,6 +218,7 @@ def _status_json(
         "releases": sum(source.releases for source in known.values()),
         "bytes": size,
         "index_lag": lag,
+        "unlearned": list(untaught),
         "exit_code": code,
         "sources": [_source_json(source_id, known.get(source_id), by_id.get(source_id)) for source_id in ids],
     }
@@ -211,6 +236,7 @@ def _source_json(
         "pending": source.pending if source else 0,
         "failed": source.failed if source else 0,
         "quarantined": source.quarantined if source else 0,
+        "no_text_layer": source.no_text_layer if source else 0,
         "last_run_at": source.last_run_at if source else None,
         "last_failure": source.last_failure if source else None,
         "health": health.health.state if health else None,

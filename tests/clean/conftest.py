@@ -32,6 +32,7 @@ def capture_of(
     media_type: str | None = "text/html",
     charset: str | None = None,
     published: str | None = None,
+    title: str | None = None,
 ) -> Capture:
     return Capture(
         source_id="probe",
@@ -45,6 +46,7 @@ def capture_of(
         media_type=media_type,
         charset=charset,
         published=published,
+        title=title,
     )
 
 
@@ -74,6 +76,17 @@ def clean() -> Callable[..., Cleaned]:
 
     def run(body: bytes, **capture: object) -> Cleaned:
         return run_chain(capture_of(body, **capture))  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture
+def chain() -> Callable[..., Cleaned]:
+    """Clean with one more step behind the guard, as a plugin adds it."""
+
+    def run(step: Cleaner, *, body: bytes, start: Article | None = None, **capture: object) -> Cleaned:
+        steps = (STEPS[0], ("plugin", step), *STEPS[1:])
+        return run_chain(capture_of(body, **capture), start, steps)  # type: ignore[arg-type]
 
     return run
 

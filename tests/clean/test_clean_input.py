@@ -3,11 +3,14 @@
 import gzip
 import io
 import zipfile
+from dataclasses import replace
 from datetime import date
 
 import docx
 import pytest
 
+from archive_pipeline.model import Article, Source
+from archive_pipeline.protocols import Page
 from archive_pipeline.sample.pdf import PdfParagraph, write_pdf
 
 TEXT = (
@@ -207,10 +210,21 @@ def test_pdf_title_of_several_lines_is_known_from_its_properties(clean) -> None:
     assert article.text.startswith(sentence)
 
 
-def test_pdf_without_text_layer_is_quarantined(clean) -> None:
-    cleaned = clean(pdf(""), key="x.pdf", media_type="application/pdf")
-    assert cleaned.status == "quarantined"
-    assert "no_text_layer" in cleaned.reason
+@pytest.mark.parametrize(
+    ("capture", "title", "day"),
+    [
+        ({"key": "2022-03-14_PM_Freibad-Saison.pdf"}, "2022-03-14 PM Freibad Saison", "2022-03-14"),
+        ({"key": "a", "url": "https://x.example/d/Haushalt%20und%20Stra%C3%9Fen.pdf"}, "Haushalt und Straßen", None),
+        ({"key": "scan_0001.pdf", "title": "Freibad öffnet früher"}, "Freibad öffnet früher", None),
+        ({"key": "/"}, "/", None),
+    ],
+)
+def test_pdf_without_text_layer_is_archived_under_the_best_name_there_is(capture, title, day, clean) -> None:
+    cleaned = clean(pdf(""), media_type="application/pdf", **capture)
+    article = cleaned.article
+    assert (cleaned.status, article.state, article.text) == ("accepted", "no_text_layer", "")
+    assert article.title == title
+    assert (str(article.published), article.published_confidence) == ((day, "low") if day else ("None", None))
 
 
 def test_html_mail_is_read(clean) -> None:
@@ -254,3 +268,65 @@ def test_a_byline_with_a_date_gives_both(clean) -> None:
     assert article.author == "Klara Winter"
     assert article.published == date(2012, 5, 8)
     assert "Klara Winter" not in article.text
+
+
+def test_a_list_above_a_photo_credit_is_no_caption(clean) -> None:
+    text = f"Lindenau pflanzt Bäume\n\n{TEXT}\n\n- Nord: 120 Bäume\n- Markt: 80 Bäume im Herbst\n\nFoto: Stadt Lindenau"
+    article = clean(text.encode(), key="x.txt", media_type="text/plain").article
+    assert article.text.endswith("- Nord: 120 Bäume\n- Markt: 80 Bäume im Herbst")
+    assert [(credit.kind, credit.text) for credit in article.credits] == [("photo", "Stadt Lindenau")]
+
+
+def test_a_number_with_its_day_below_the_kind_of_document(clean) -> None:
+    text = f"PRESSEMITTEILUNG\n\nStadt Lindenau\nNr. 12/2023 vom 4. Mai 2023\n\nLindenau pflanzt Bäume\n\n{TEXT}"
+    article = clean(text.encode(), key="x.txt", media_type="text/plain").article
+    assert (article.number, article.title) == ("12/2023", "Lindenau pflanzt Bäume")
+    assert article.published == date(2023, 5, 4)
+
+
+@pytest.mark.parametrize("account", ["webadmin", "Web-Admin", "wp-admin", "Webmaster", "Redaktion"])
+def test_an_account_is_no_author(account, clean) -> None:
+    data = f'{{"@type": "NewsArticle", "author": {{"@type": "Person", "name": "{account}"}}}}'
+    body = (
+        f'<html><head><script type="application/ld+json">{data}</script></head><body><h1>Bäume</h1><p>{TEXT}</p></body>'
+    )
+    assert clean(body.encode()).article.author is None
+
+
+def test_pages_begin_where_they_began_whatever_is_cut_from_them(clean) -> None:
+    article = clean(
+        pdf(
+            "Stadt Lindenau - Pressedienst\n"
+            "Die Stadt Lindenau pflanzt im Herbst an vielen Stellen neue Baeume und hat die\n"
+            "Standorte in allen Ortsteilen zwischen Maerz und Juni in Ruhe mit den Einwoh-",
+            "Stadt Lindenau - Pressedienst\n"
+            "nern abgesprochen. Das Verfahren hat sich bewaehrt, weil viele mitgemacht haben\n"
+            "und die Verwaltung jeden einzelnen Vorschlag geprueft hat, der von den Einwoh-",
+            "",
+            "Stadt Lindenau - Pressedienst\nnern gekommen ist. Danach begannen die Arbeiten am Markt.",
+        ),
+        key="x.pdf",
+        media_type="application/pdf",
+    ).article
+    parts = [article.text[a:b] for a, b in zip(article.pages, [*article.pages[1:], None], strict=True)]
+    assert "".join(parts) == article.text
+    assert [part[:9] for part in parts] == ["Die Stadt", "Einwohner", "", "Einwohner"]
+    assert [article.page_at(article.text.index(word)) for word in ("Standorte", "Verfahren", "Arbeiten")] == [1, 2, 4]
+
+
+class Reader:
+    """What a plugin with text recognition does, its slot between 50 and 200."""
+
+    def clean(self, article: Article, page: Page, source: Source) -> Article:
+        if article.state != "no_text_layer":
+            return article
+        _, second = TEXT.split("\n\n")
+        return replace(article, text=TEXT, state=None, pages=(0, TEXT.index(second)))
+
+
+def test_a_plugin_that_recognises_text_gives_a_scan_its_text(chain) -> None:
+    scan = {"body": pdf("", ""), "key": "x.pdf", "media_type": "application/pdf"}
+    article = chain(Reader(), **scan).article
+    assert (article.text, article.state) == (TEXT, None)
+    assert article.page_at(article.text.index("Bürgermeisterin")) == 2
+    assert chain(Reader(), start=article, **scan).article == article

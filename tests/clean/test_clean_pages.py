@@ -1,6 +1,7 @@
 """Hand-made documents of several content systems with what an archivist would record for each."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,17 @@ def document(name: str) -> Path:
 
 def test_there_are_pages_to_check() -> None:
     assert len(CASES) >= 60
+    assert sum(name.startswith("aside_") for name in CASES) >= 0.2 * len(CASES)
+
+
+def test_every_artefact_has_documents() -> None:
+    rows = [
+        row for row in (PAGES.parent / "README.md").read_text(encoding="utf-8").splitlines() if row.startswith("| ")
+    ][1:]
+    artefacts = {row.split("|")[1].strip(): re.findall(r"`(\w+)`", row) for row in rows}
+    assert len(artefacts) >= 20
+    assert [name for name, documents in artefacts.items() if not documents] == []
+    assert {one for documents in artefacts.values() for one in documents} <= set(CASES)
 
 
 @pytest.mark.parametrize("name", CASES)

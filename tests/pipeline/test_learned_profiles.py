@@ -76,6 +76,9 @@ def test_learned_told_used_and_rebuilt(apl: Any, folder: Path) -> None:
     removed = apl("-C", folder, "show", release, "--removed").stdout
     assert "[learned:1] Zum Pressearchiv" in removed
 
+    tried = apl.json("-C", folder, "sources", "test", "eingang", "--json")
+    assert "learned:1" in {span["rule"] for item in tried["items"] for span in item["removed"]}
+
     summary = apl.json("-C", folder, "reprocess", "--query", "quelle:eingang", "--json")
     assert (summary["changed"], summary["fields"]) == (12, {"text": 12})
     after = rows(folder, TEXTS)
@@ -86,6 +89,27 @@ def test_learned_told_used_and_rebuilt(apl: Any, folder: Path) -> None:
     apl("-C", folder, "rebuild")
     assert rows(folder, TEXTS) == after
     assert rows(folder, "SELECT source_id, number, releases FROM profile") == [("eingang", 1, 12)]
+
+
+def test_status_says_which_sources_can_be_learned_from(apl: Any, make_archive: Make) -> None:
+    texts = [
+        f"{title}\n\n{text}\n\n{SUBJECTS[(number + step) % 12][1]}\n"
+        for step in (1, 2)
+        for number, (title, text) in enumerate(SUBJECTS)
+    ]
+    folder = make_archive({f"{number:02}.txt": text for number, text in enumerate(texts[:19])})
+    apl("-C", folder, "run")
+    assert apl.json("-C", folder, "status", "--json")["unlearned"] == []
+    (folder / "eingang" / "neu.txt").write_text(texts[19], encoding="utf-8")
+    apl("-C", folder, "run")
+    assert apl.json("-C", folder, "status", "--json")["unlearned"] == ["eingang"]
+    assert "sources learn eingang" in apl("-C", folder, "status").stdout
+    learned = apl("-C", folder, "sources", "learn", "eingang").stdout
+    assert "keine Zeile kehrt wieder" in learned
+    assert "Profil 1 hält fest, dass nichts zu entfernen ist" in learned
+    assert apl.json("-C", folder, "status", "--json")["unlearned"] == []
+    assert "Lernen" not in apl("-C", folder, "status").stdout
+    assert "Profil 1 gilt weiter" in apl("-C", folder, "sources", "learn", "eingang").stdout
 
 
 def test_learning_again_writes_a_profile_only_when_something_changed(apl: Any, folder: Path) -> None:
