@@ -29,6 +29,7 @@ from archive_pipeline.errors import (
 )
 from archive_pipeline.hookspecs import API_VERSION
 from archive_pipeline.model import Failure, Release, RunReport, Source, Vocabulary
+from archive_pipeline.own_vocabulary import apply_own, read_own
 from archive_pipeline.plugin_contract import check_hooks, check_identity, check_object, hook_names, unknown_hooks
 from archive_pipeline.plugin_discovery import (
     BUILTIN,
@@ -42,7 +43,7 @@ from archive_pipeline.plugin_discovery import (
     from_path,
 )
 from archive_pipeline.protocols import Classifier, Cleaner, Exporter, Fetcher, IndexEngine
-from archive_pipeline.registry import Registry
+from archive_pipeline.registry import DEFAULT_ORDER, Registry
 from archive_pipeline.rules import Rules, preset_fetchers, read_rules
 from archive_pipeline.sources.problems import did_you_mean
 
@@ -169,13 +170,14 @@ class PluginManager:
         return tuple(record for record in self.records if record.status == "quarantined")
 
     def fingerprint(self) -> str:
-        """A hash over names, versions and files of all loaded plugins, the built-ins' too: two processes with the
-        same fingerprint do the same."""
+        """A hash over names, versions and files of all loaded plugins, the built-ins' too, and over the vocabularies:
+        two processes with the same fingerprint do the same."""
         lines = [
             f"{record.name}\0{record.version}\0{digest(record.path) if record.path else ''}"
             for record in self.records
             if record.status == "ok"
         ]
+        lines += [f"{entry.name}\0{entry.obj.version}" for entry in self.vocabularies]
         return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
     def has_observers(self, hook: str) -> bool:
@@ -233,12 +235,16 @@ def _caller(hooks: pluggy.PluginManager, name: str, plugin: str) -> _Caller:
     return hooks.subset_hook_caller(name, remove_plugins=others)
 
 
-def load_plugins(folder: Path | None, environ: Mapping[str, str], *, builtin: str = BUILTIN_MODULE) -> PluginManager:
-    """Load every plugin: built-ins (the module named `builtin`), installed ones, those in the drop-in `folder`.
+def load_plugins(
+    folder: Path | None, environ: Mapping[str, str], *, builtin: str = BUILTIN_MODULE, vocab: Path | None = None
+) -> PluginManager:
+    """Load every plugin: built-ins (the module named `builtin`), installed ones, those in the drop-in `folder`. `vocab`
+    is the folder of the archive's own vocabulary, which is laid over those of the plugins.
 
-    Raises PluginLoadError when a built-in is broken, ConfigError when the environment blocks the built-ins.
+    Raises PluginLoadError when a built-in is broken, ConfigError when the environment blocks the built-ins or the own
+    vocabulary has mistakes.
     """
-    loader = _Loader(environ)
+    loader = _Loader(environ, vocab)
     loader.load(built_in(builtin))
     for candidate in from_entry_points():
         loader.load(candidate)
@@ -267,7 +273,8 @@ def load_one(path: Path, *, builtin: str = BUILTIN_MODULE) -> tuple[PluginRecord
 class _Loader:
     """Loads plugins one by one, then collects what they register."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], vocab: Path | None = None) -> None:
+        self._vocab = vocab
         self._blocked = set(re.findall(r"[^\s,]+", environ.get(BLOCK, "")))
         if BUILTIN in self._blocked:
             raise ConfigError(f"{BLOCK} sperrt {BUILTIN}: ohne die eingebauten Teile geht nichts")
@@ -350,7 +357,9 @@ class _Loader:
             lambda name: self._collect_rules(name, registries, sites),
             lambda name: self._collect_hooks(("register_classifiers",), name, registries),
         )
-        for collect in rounds:
+        for number, collect in enumerate(rounds):
+            if number == len(rounds) - 1 and self._vocab is not None:
+                registries = replace(registries, vocabularies=_with_own(registries.vocabularies, self._vocab))
             for name in [record.name for record in self._records.values() if record.status == "ok"]:
                 try:
                     collect(name)
@@ -424,6 +433,19 @@ class _Loader:
             self._hooks.unregister(name=name)
         self._records[name] = replace(record, status="quarantined", error=error.message)
         _log.debug("Plugin %s", name, exc_info=error)
+
+
+def _with_own(registered: Registry[Vocabulary], folder: Path) -> Registry[Vocabulary]:
+    """The vocabularies as the archive's own tables change them. Raises ConfigError."""
+    entries = registered.ordered()
+    vocabularies = [entry.obj for entry in entries]
+    laid: Registry[Vocabulary] = Registry(registered.kind)
+    for number, vocabulary in enumerate(apply_own(read_own(folder, vocabularies), vocabularies)):
+        entry = entries[number] if number < len(entries) else None
+        laid.plugin = entry.plugin if entry else str(folder)
+        name, order = (entry.name, entry.order) if entry else (vocabulary.name, DEFAULT_ORDER)
+        laid.add(name, vocabulary, order=order)
+    return laid
 
 
 def _stated_version(plugin: object) -> str | None:

@@ -4,14 +4,30 @@ A municipality rolls up to its district by the first five digits of its key.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
-from archive_pipeline.classify.vocabulary import read_table
+from archive_pipeline.classify.vocabulary import (
+    MUNICIPALITY,
+    PackagedEntries,
+    entries_of,
+    read_rows,
+    read_table,
+)
+from archive_pipeline.model import Axis, Vocabulary, VocabularyEntry
 
-__all__ = ["District", "Gazetteer", "Municipality", "PlaceName", "builtin_gazetteer", "fold_host"]
+__all__ = [
+    "District",
+    "Gazetteer",
+    "Municipality",
+    "PlaceName",
+    "builtin_gazetteer",
+    "fold_host",
+    "gazetteer_of",
+    "place_surfaces",
+]
 
 PlaceKind = Literal["full", "bare", "former", "municipality", "locality", "adjective"]
 """full: "Kreis Soest"; bare: "Soest" for the district; former: a dissolved district under its full name."""
@@ -39,7 +55,8 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class District:
-    """A Kreis or kreisfreie Stadt; `valid_to` is set for dissolved ones."""
+    """A Kreis or kreisfreie Stadt; `valid_to` is set for dissolved ones, `successors` are the keys of the districts
+    their land belongs to today, the one with most inhabitants first."""
 
     ags: str
     name: str
@@ -47,6 +64,8 @@ class District:
     state: str
     population: int = 0
     valid_to: str | None = None
+    successors: tuple[str, ...] = ()
+    title: str = ""
 
     @property
     def is_city(self) -> bool:
@@ -55,7 +74,9 @@ class District:
 
     @property
     def label(self) -> str:
-        """The name for people: "Kreis Soest", "Münster"."""
+        """The name for people: "Kreis Soest", "Münster"; the `title` where an archive has its own."""
+        if self.title:
+            return self.title
         if self.is_city or self.valid_to or "kreis" in self.name.lower() or "region" in self.name.lower():
             return self.name
         return f"{self.type} {self.name}"
@@ -92,9 +113,10 @@ class PlaceName:
         return self.key[:5]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Gazetteer:
-    """All places, and the tables about their names."""
+    """All places, and the tables about their names. Each is equal to itself alone, so that what is worked out from one
+    can be kept by it."""
 
     districts: Mapping[str, District]
     municipalities: Mapping[str, Municipality]
@@ -102,14 +124,22 @@ class Gazetteer:
     cities_with_rural_twin: Mapping[str, str]
     domains: Mapping[str, str]
     plates: Mapping[str, str]
-    host_names: Mapping[str, frozenset[str]]
-    postal_codes: Mapping[str, frozenset[str]]
-    towns: Mapping[str, tuple[str, ...]]
+    host_names: Mapping[str, Set[str]]
+    postal_codes: Mapping[str, Set[str]]
+    towns: Mapping[str, Sequence[str]]
 
-    def label(self, ags: str) -> str:
-        """The district's name for people; the key itself where it is unknown."""
+    def label(self, ags: str, former: Sequence[str] = ()) -> str:
+        """The district's name for people; the key itself where it is unknown. With dissolved districts under whose
+        names it was found: "Städteregion Aachen (früher Kreis Aachen, 05354)"."""
         district = self.districts.get(ags)
-        return district.label if district else ags
+        name = district.label if district else ags
+        past = "; ".join(f"{self.label(key)}, {key}" for key in former)
+        return f"{name} (früher {past})" if past else name
+
+    def today(self, ags: str) -> tuple[str, ...]:
+        """The districts of today that a key stands for: itself, or what took the place of a dissolved one."""
+        district = self.districts.get(ags)
+        return district.successors if district and district.successors else (ags,)
 
     def town_named(self, ags: str, stem: str) -> str | None:
         """The town of a district whose name begins like the stem of an adjective form ("Hürth" for "Hürther")."""
@@ -118,16 +148,12 @@ class Gazetteer:
         return min(near, key=len) if near else None
 
 
-def _by_district(municipalities: Iterable[Municipality]) -> dict[str, tuple[str, ...]]:
-    names: dict[str, list[str]] = {}
-    for municipality in municipalities:
-        names.setdefault(municipality.district, []).append(municipality.name.split(" (")[0].split(",")[0])
-    return {district: tuple(found) for district, found in names.items()}
-
-
 def fold_host(name: str) -> str:
     """A name as it stands in host names: lower case, umlauts written out, everything else removed."""
-    return _NOT_IN_HOST.sub("", name.lower().translate(_UMLAUTS))
+    lower = name.lower()
+    if lower.isascii() and lower.isalnum():
+        return lower
+    return _NOT_IN_HOST.sub("", lower.translate(_UMLAUTS))
 
 
 def _districts() -> dict[str, District]:
@@ -143,17 +169,25 @@ def _districts() -> dict[str, District]:
     }
     for row in read_table("district_former"):
         found[row["ags5"]] = District(
-            ags=row["ags5"], name=row["label"], type="Landkreis", state=row["bundesland"], valid_to=row["valid_to"]
+            ags=row["ags5"],
+            name=row["label"],
+            type="Landkreis",
+            state=row["bundesland"],
+            valid_to=row["valid_to"],
+            successors=tuple(key for key in row["successor"].split("|") if key),
         )
     return found
 
 
+@cache
+def _municipality_rows() -> tuple[list[str], ...]:
+    return tuple(read_rows("municipality"))
+
+
 def _municipalities() -> dict[str, Municipality]:
     return {
-        row["ags8"]: Municipality(
-            ags=row["ags8"], name=row["name"], population=int(row["population"] or 0), postal_code=row["postal_code"]
-        )
-        for row in read_table("municipality")
+        key: Municipality(ags=key, name=name, population=int(population or 0), postal_code=postal_code)
+        for key, name, population, postal_code, _wikidata, _variants in _municipality_rows()
     }
 
 
@@ -176,16 +210,27 @@ def _twins(districts: Mapping[str, District]) -> dict[str, str]:
 _RISKS: dict[str, Risk] = {"low": "low", "medium": "medium", "high": "high"}
 
 
+def _short(name: str) -> str:
+    """A name without what tells it from others: "Halle (Saale)", "Zell, Mosel"."""
+    if " (" in name:
+        name = name.partition(" (")[0]
+    return name.partition(",")[0]
+
+
 def _host_names(districts: Mapping[str, District], municipalities: Mapping[str, Municipality]) -> dict[str, set[str]]:
     """Folded name -> the districts it can mean; a city district outweighs villages of the same name."""
     found: dict[str, set[str]] = {}
     for district in districts.values():
         if not district.valid_to:
             found.setdefault(fold_host(district.name.split(" (")[0]), set()).add(district.ags)
-    for municipality in municipalities.values():
-        name = fold_host(municipality.name.split(" (")[0].split(",")[0].split("/")[0])
+    for key, municipality in municipalities.items():
+        name = fold_host(_short(municipality.name).split("/")[0])
         if len(name) > 3:
-            found.setdefault(name, set()).add(municipality.district)
+            keys = found.get(name)
+            if keys is None:
+                found[name] = {key[:5]}
+            else:
+                keys.add(key[:5])
     return found
 
 
@@ -195,18 +240,25 @@ def builtin_gazetteer() -> Gazetteer:
     districts = _districts()
     municipalities = _municipalities()
     postal_codes: dict[str, set[str]] = {}
-    for municipality in municipalities.values():
-        postal_codes.setdefault(municipality.postal_code, set()).add(municipality.district)
+    towns: dict[str, list[str]] = {}
+    for key, municipality in municipalities.items():
+        district = key[:5]
+        keys = postal_codes.get(municipality.postal_code)
+        if keys is None:
+            postal_codes[municipality.postal_code] = {district}
+        else:
+            keys.add(district)
+        towns.setdefault(district, []).append(_short(municipality.name))
     return Gazetteer(
         districts=districts,
         municipalities=municipalities,
-        risks={row["name"]: _RISKS.get(row["risk"], "") for row in read_table("ambiguous_place")},
+        risks={name: _RISKS.get(risk, "") for name, risk, _classes in read_rows("ambiguous_place")},
         cities_with_rural_twin=_twins(districts),
-        domains={row["domain"]: row["ags5"] for row in read_table("source_domain")},
-        plates={row["host_token"]: row["ags5"] for row in read_table("kfz")},
-        host_names={name: frozenset(keys) for name, keys in _host_names(districts, municipalities).items()},
-        postal_codes={code: frozenset(keys) for code, keys in postal_codes.items()},
-        towns=_by_district(municipalities.values()),
+        domains=dict(read_rows("source_domain")),
+        plates={token: key for token, key, _matches, _likely in read_rows("kfz")},
+        host_names=_host_names(districts, municipalities),
+        postal_codes=postal_codes,
+        towns=towns,
     )
 
 
@@ -216,38 +268,86 @@ def _district_kind(name: str) -> PlaceKind:
     return "full" if "kreis" in lower or lower.startswith(_OFFICIAL_STARTS) else "bare"
 
 
-def place_surfaces() -> Iterator[tuple[str, PlaceName]]:
-    """Every name of a place, with what it names."""
-    for row in read_table("district"):
-        for name in dict.fromkeys((row["name"], row["name"].split(" (")[0], *row["variants"].split("|"))):
-            if name:
-                yield name, PlaceName(_district_kind(name), row["ags5"])
-    for row in read_table("district_former"):
-        yield row["label"], PlaceName("former", row["ags5"])
-        if row["label"].startswith("Landkreis "):
-            yield f"Landkreises {row['label'][10:]}", PlaceName("former", row["ags5"])
-    yield from _municipality_surfaces()
-    for row in read_table("locality_nrw"):
-        yield row["name"], PlaceName("locality", row["ags5"])
-    yield from _adjective_surfaces()
+def gazetteer_of(vocabularies: Sequence[Vocabulary]) -> Gazetteer:
+    """The packaged places and those that only the given vocabularies have."""
+    built_in = builtin_gazetteer()
+    districts, municipalities = dict(built_in.districts), dict(built_in.municipalities)
+    for vocabulary in vocabularies:
+        if isinstance(vocabulary.entries, PackagedEntries):
+            continue
+        for entry in entries_of((vocabulary,), Axis.DISTRICT):
+            if entry.kind == MUNICIPALITY:
+                municipalities.setdefault(entry.value, _municipality_of(entry))
+            else:
+                known = districts.get(entry.value) or _district_of(entry)
+                districts[entry.value] = replace(
+                    known,
+                    title=entry.label if entry.label != known.label else known.title,
+                    name=known.label if entry.valid_to and not known.valid_to else known.name,
+                    successors=entry.successors or known.successors,
+                    valid_to=entry.valid_to or known.valid_to,
+                )
+    return replace(built_in, districts=districts, municipalities=municipalities)
+
+
+def _district_of(entry: VocabularyEntry) -> District:
+    return District(ags=entry.value, name=entry.label, type=entry.kind or "Landkreis", state="")
+
+
+def _municipality_of(entry: VocabularyEntry) -> Municipality:
+    return Municipality(ags=entry.value, name=entry.label, population=0, postal_code="")
+
+
+def place_surfaces(vocabularies: Sequence[Vocabulary]) -> Iterator[tuple[str, PlaceName]]:
+    """Every name of a place, with what it names: those of the vocabularies, and of the localities that ship."""
+    packaged = frozenset(name for row in read_table("district") for name in (row["name"], *row["variants"].split("|")))
+    strengths = {(form, key): _STRENGTHS[reliability] for form, _, reliability, key in read_rows("adjective_form")}
+    for vocabulary in vocabularies:
+        if vocabulary.name == "municipalities" and isinstance(vocabulary.entries, PackagedEntries):
+            yield from _municipality_surfaces()
+            continue
+        for entry in entries_of((vocabulary,), Axis.DISTRICT):
+            yield from _entry_surfaces(entry, packaged)
+            for form in entry.adjectives:
+                name = PlaceName("adjective", entry.value, strengths.get((form, entry.value), _STRENGTHS["high"]))
+                yield from ((inflected, name) for inflected in _inflected(form))
+    for locality, key in read_rows("locality_nrw"):
+        yield locality, PlaceName("locality", key)
+
+
+_STRENGTHS = {"high": 3, "medium": 2, "low": 1}
+
+
+def _entry_surfaces(entry: VocabularyEntry, packaged: frozenset[str]) -> Iterator[tuple[str, PlaceName]]:
+    """The names of one place. What somebody adds to a district as a safe name says by itself that it is meant."""
+    if entry.kind == MUNICIPALITY:
+        for surface in (*entry.surfaces, *entry.weak_surfaces):
+            yield surface, PlaceName("municipality", entry.value)
+        return
+    for surface in entry.surfaces:
+        kind: PlaceKind = "former" if entry.successors else "full"
+        if surface in packaged and not entry.successors:
+            kind = _district_kind(surface)
+        yield surface, PlaceName(kind, entry.value)
+    for surface in entry.weak_surfaces:
+        yield surface, PlaceName("bare", entry.value)
 
 
 def _municipality_surfaces() -> Iterator[tuple[str, PlaceName]]:
-    for row in read_table("municipality"):
-        name = PlaceName("municipality", row["ags8"])
-        yield row["name"], name
-        for variant in row["variants"].split("|"):
-            if variant:
+    """As `_entry_surfaces` would have it, without making eleven thousand entries."""
+    for key, surface, _population, _postal_code, _wikidata, variants in _municipality_rows():
+        name = PlaceName("municipality", key)
+        yield surface, name
+        if variants:
+            for variant in variants.split("|"):
                 yield variant, name
 
 
-def _adjective_surfaces() -> Iterator[tuple[str, PlaceName]]:
-    strengths = {"high": 3, "medium": 2, "low": 1}
-    for row in read_table("adjective_form"):
-        name = PlaceName("adjective", row["ags5"], strengths[row["reliability"]])
-        if row["inflection"] == "invariable":
-            yield row["form"], name
-            continue
-        for ending in _ADJECTIVE_ENDINGS:
-            yield row["form"] + ending, name
-            yield row["form"].capitalize() + ending, name
+def _inflected(form: str) -> Iterator[str]:
+    """The forms of an adjective: "Heinsberger" never changes, "lippisch" takes endings, and a capital in names."""
+    if form[0].isupper():
+        yield form
+        return
+    for ending in _ADJECTIVE_ENDINGS:
+        yield form + ending
+        yield form.capitalize() + ending

@@ -1,25 +1,40 @@
 """The name every surface stands for, and the index over all vocabularies."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache
 from typing import Literal
 
-from archive_pipeline.classify.gazetteer import Gazetteer, PlaceName, builtin_gazetteer, fold_host, place_surfaces
-from archive_pipeline.classify.matcher import SurfaceIndex
+from archive_pipeline.classify.gazetteer import Gazetteer, PlaceName, fold_host, gazetteer_of, place_surfaces
+from archive_pipeline.classify.matcher import Grid, Match, SurfaceIndex
 from archive_pipeline.classify.vocabulary import entries_by_value, read_words
 from archive_pipeline.model import Axis, Vocabulary, VocabularyEntry
 
 __all__ = ["EntryName", "Lexicon", "LexiconSource", "Name", "lexicon_of"]
 
+PERIOD = "name"
+"""The kind of entries that are a name their parent carried for a time: "Die Heimat" for the NPD since June 2023."""
+
 
 @dataclass(frozen=True, slots=True)
 class EntryName:
-    """A surface of a party or organisation; weak ones count only in context."""
+    """A surface of a party or organisation; weak ones count only in context. `since` and `until` are ISO dates or
+    years, empty where nothing is known."""
 
     axis: Literal[Axis.PARTY, Axis.ORGANISATION]
     value: str
     weak: bool = False
+    since: str = ""
+    until: str = ""
+
+    def is_current(self, day: str | None) -> bool:
+        """Whether the name was in use on an ISO day; without one, whether it still is."""
+        if day is None:
+            return not self.until
+        return self.since <= day and (not self.until or day[: len(self.until)] <= self.until)
 
 
 Name = PlaceName | EntryName
@@ -37,23 +52,45 @@ class Lexicon:
     host_organisations: Mapping[str, str]
     index: SurfaceIndex[Name]
 
+    def find(self, grid: Grid, day: date | None) -> tuple[Match[Name], ...]:
+        """Every name in a text of that day. Of the bodies that carried a name one after the other the one of the time
+        is meant ("Linkspartei" in 2006 and in 2010), and a weak name counts for nobody who did not have it yet."""
+        at = day.isoformat() if day else None
+        found = []
+        for match in self.index.find(grid):
+            names = match.names
+            if any(name.__class__ is EntryName and (name.since or name.until) for name in names):
+                names = _at(names, at)
+            if names:
+                found.append(match if names is match.names else replace(match, names=names))
+        return tuple(found)
+
+
+def _at(names: tuple[Name, ...], day: str | None) -> tuple[Name, ...]:
+    """The names that are meant on a day. One that nobody carried then stays with all that ever did, unless it is
+    weak: texts speak of the past, and days are sometimes wrong."""
+    bodies = [name for name in names if isinstance(name, EntryName)]
+    current = {name for name in bodies if name.is_current(day)}
+    if len(current) == len(bodies):
+        return names
+    kept = current or {name for name in bodies if not (name.weak and day is not None and day < name.since)}
+    return tuple(name for name in names if not isinstance(name, EntryName) or name in kept)
+
 
 def _entry_surfaces(entries: Mapping[str, VocabularyEntry]) -> Iterator[tuple[str, Name]]:
     for entry in entries.values():
-        if entry.axis is Axis.PARTY or entry.axis is Axis.ORGANISATION:
+        axis = entry.axis
+        if axis is Axis.PARTY or axis is Axis.ORGANISATION:
+            value = entry.parent if entry.kind == PERIOD and entry.parent else entry.value
+            since, until = entry.valid_from or "", entry.valid_to or ""
             for surface in entry.surfaces:
-                yield surface, EntryName(entry.axis, entry.value)
+                yield surface, EntryName(axis, value, False, since, until)
             for surface in entry.weak_surfaces:
-                yield surface, EntryName(entry.axis, entry.value, weak=True)
+                yield surface, EntryName(axis, value, True, since, until)
 
 
-def _surfaces(vocabularies: tuple[Vocabulary, ...], *axes: Mapping[str, VocabularyEntry]) -> Iterator[tuple[str, Name]]:
-    yield from place_surfaces()
-    for entry in entries_by_value(vocabularies, Axis.DISTRICT).values():
-        for surface in entry.surfaces:
-            yield surface, PlaceName("full", entry.value)
-        for surface in entry.weak_surfaces:
-            yield surface, PlaceName("bare", entry.value)
+def _surfaces(vocabularies: Sequence[Vocabulary], *axes: Mapping[str, VocabularyEntry]) -> Iterator[tuple[str, Name]]:
+    yield from place_surfaces(vocabularies)
     for entries in axes:
         yield from _entry_surfaces(entries)
 
@@ -75,10 +112,29 @@ _MIN_HOST = 3
 @lru_cache(maxsize=4)
 def lexicon_of(vocabularies: tuple[Vocabulary, ...]) -> Lexicon:
     """The lexicon over the built-in places and the given vocabularies. Raises ConfigError for doubled values."""
+    with _collector_resting():
+        return _lexicon_of(vocabularies)
+
+
+@contextmanager
+def _collector_resting() -> Iterator[None]:
+    """Some hundred thousand objects are made that all stay: looking for garbage among them would take a third of the
+    time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _lexicon_of(vocabularies: tuple[Vocabulary, ...]) -> Lexicon:
     parties = entries_by_value(vocabularies, Axis.PARTY)
     organisations = entries_by_value(vocabularies, Axis.ORGANISATION)
     return Lexicon(
-        gazetteer=builtin_gazetteer(),
+        gazetteer=gazetteer_of(vocabularies),
         parties=parties,
         organisations=organisations,
         topics=entries_by_value(vocabularies, Axis.TOPIC),

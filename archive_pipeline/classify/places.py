@@ -6,7 +6,7 @@ the dateline, or another place of the same district.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archive_pipeline.classify.gazetteer import CAPITALS, FOREIGN, Gazetteer, PlaceName
 from archive_pipeline.classify.matcher import DOT, HANGING, HYPHEN, OTHER, PARAGRAPH, SPACE, Grid, Match
@@ -32,6 +32,10 @@ _NOT_A_PLACE_BEFORE = re.compile(
 )
 
 _BASE_POINTS = {"full": 3.0, "former": 3.0, "bare": 1.0, "municipality": 1.0, "locality": 0.5, "adjective": 1.0}
+_PAST_POINTS = 1.0
+_GRACE = 2
+"""Years in which the name of a dissolved Kreis is still in use for what came after it."""
+
 _HERE = frozenset({"hier", "Hier", "uns"})
 """Before a preposition: "hier in Bremen", "bei uns in Soest"."""
 
@@ -52,8 +56,9 @@ _DOMINANT = 8
 class Mention:
     """A place named at tokens `first` to `last` (of the name itself, `cue_first` includes the cue before it).
 
-    `options` are the district keys it can mean, `municipality` the eight-digit key where it is one. `points` are
-    before position and company; `firm` mentions stand alone, others need another place of the same district.
+    `options` are the district keys it can mean, `municipality` the eight-digit key where it is one, `former` the key of
+    the dissolved Kreis that is named. `points` are before position and company; `firm` mentions stand alone, others
+    need another place of the same district.
     """
 
     passage: Passage
@@ -67,6 +72,7 @@ class Mention:
     firm: bool
     explicit: bool
     twins: bool = False
+    former: str | None = None
 
 
 def _person_names(reading: Reading) -> frozenset[str]:
@@ -142,7 +148,9 @@ class _Reader:
         return self._bare(passage, match, places)
 
     def _full(self, passage: Passage, match: Match[Name], places: list[PlaceName]) -> Mention | None:
-        current = [place for place in places if place.kind == "full"] or places
+        current = [place for place in places if place.kind == "full"]
+        if not current:
+            return self._former(passage, match, places)
         options = tuple(dict.fromkeys(place.district for place in current))
         surface = passage.grid.span(match.first, match.last)
         city = all(self.gazetteer.districts[key].is_city for key in options if key in self.gazetteer.districts)
@@ -158,6 +166,30 @@ class _Reader:
             firm=len(options) == 1,
             explicit=not city,
         )
+
+    def _former(self, passage: Passage, match: Match[Name], places: list[PlaceName]) -> Mention:
+        """A dissolved Kreis stands for those its land belongs to today, a divided one for all of them; while it was
+        there, and where no day is known, its name says as much as theirs. Long after it tells of the past."""
+        former = max((place.key for place in places), key=lambda key: self.gazetteer.districts[key].valid_to or "")
+        options = self.gazetteer.today(former)
+        past = self._is_past(self.gazetteer.districts[former].valid_to)
+        return Mention(
+            passage=passage,
+            first=match.first,
+            last=match.last,
+            cue_first=match.first,
+            surface=passage.grid.span(match.first, match.last),
+            options=options,
+            municipality=None,
+            points=_PAST_POINTS if past else 3.0,
+            firm=len(options) == 1,
+            explicit=not past,
+            former=former,
+        )
+
+    def _is_past(self, valid_to: str | None) -> bool:
+        day = self.reading.article.published
+        return bool(day and valid_to and day.year > int(valid_to[:4]) + _GRACE)
 
     def _body(self, passage: Passage, match: Match[Name]) -> Mention | None:
         """An organisation bound to a district speaks for it: "KIZ Lippe", "Kreisverwaltung Viersen"."""
@@ -361,5 +393,13 @@ class _Reader:
 
 
 def mentions(reading: Reading) -> tuple[Mention, ...]:
-    """Every mention of a place in title and body, title first, in order of their position."""
-    return tuple(_Reader(reading).mentions())
+    """Every mention of a place in title and body, title first, in order of their position. A divided Kreis of the past
+    of whose successors none is named stands for the one with most inhabitants."""
+    found = tuple(_Reader(reading).mentions())
+    named = {key for mention in found if mention.firm for key in mention.options}
+    return tuple(
+        replace(mention, options=mention.options[:1], firm=True)
+        if mention.former and not mention.firm and not named & set(mention.options)
+        else mention
+        for mention in found
+    )

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Protocol
 
-from archive_pipeline.classify.gazetteer import District
-from archive_pipeline.classify.vocabulary import read_table
+from archive_pipeline.classify.topic_keywords import keyword_topics
+from archive_pipeline.classify.vocabulary import MUNICIPALITY, builtin_vocabularies, read_table
 from archive_pipeline.language.folding import fold
-from archive_pipeline.model import Axis, Vocabulary
+from archive_pipeline.model import Axis, Vocabulary, VocabularyEntry
 
 __all__ = ["NameTable", "Names", "VocabularyNames"]
 
@@ -128,7 +128,7 @@ class VocabularyNames:
 
         A local voter group is bound to its place: `uwg@05370` is a key of its own, `uwg` the type."""
         kind, at, place = text.partition("@")
-        if at and _plain(field) == "party":
+        if at and _plain(field) == "party" and not self._table(field).resolve(field, text):
             return tuple(f"{key}@{place}" for key in self._table(field).resolve(field, kind))
         return self._table(field).resolve(field, text)
 
@@ -139,26 +139,31 @@ class VocabularyNames:
     def label(self, field: str, value: str) -> str:
         """The name of a key; the key itself when it has none."""
         kind, at, place = value.partition("@")
-        if at and _plain(field) == "party":
+        if at and _plain(field) == "party" and self._table(field).label(field, value) == value:
             return f"{self.label('party', kind)} ({self.label('district', place)})"
         return self._table(field).label(field, value)
 
     def _table(self, field: str) -> NameTable:
         field = _plain(field)
         if field not in self._tables:
-            place = _PLACES.get(field)
-            self._tables[field] = place() if place else self._axis_table(field)
+            self._tables[field] = self._made(field)
         return self._tables[field]
 
+    def _made(self, field: str) -> NameTable:
+        if field == "district":
+            return self._districts()
+        place = _PLACES.get(field)
+        return place() if place else self._axis_table(field)
+
     def _axis_table(self, field: str) -> NameTable:
-        entries = [e for v in self._vocabularies for e in v.entries if e.axis is _AXES.get(field)]
+        entries = self._entries(_AXES.get(field))
         if not entries:
             return NameTable({})
         # releases carry major topics and parties only: a finer topic, an association is found under its parent
         finer = {
             e.value: e.parent
             for e in entries
-            if e.parent and (field == "topic" or (field == "party" and e.kind == "association"))
+            if e.parent and (field == "topic" or (field == "party" and e.kind in ("association", "name")))
         }
         entries_names = [(name, e) for e in entries for name in (*e.surfaces, *e.weak_surfaces) if "*" not in name]
         names = [(name, finer.get(e.value, e.value)) for name, e in entries_names]
@@ -168,18 +173,27 @@ class VocabularyNames:
             names += [(part, key) for key, label in labels.items() for part in _LABEL_PARTS.split(label)]
             lines = (line.partition(":") for line in _TOPIC_WORDS.strip().splitlines())
             names += [(word, topic) for topic, _, words in lines if topic in labels for word in words.split()]
+            known = {_fold(name) for name, _ in names}
+            names += [(name, topic) for name, topic in keyword_topics() if topic in labels and _fold(name) not in known]
         return NameTable({field: labels}, {field: names})
 
+    def _districts(self) -> NameTable:
+        """Names and keys of dissolved districts lead to what took their place."""
+        entries = [entry for entry in self._entries(Axis.DISTRICT) if entry.kind != MUNICIPALITY]
+        if not entries:
+            entries = [entry for v in builtin_vocabularies() if v.name == "districts" for entry in v.entries]
+        labels = {entry.value: entry.label for entry in entries if not entry.successors}
+        today = {name for e in entries if not e.successors for name in (*e.surfaces, *e.weak_surfaces)}
+        names = [(name, e.value) for e in entries if not e.successors for name in (*e.surfaces, *e.weak_surfaces)]
+        for entry in entries:
+            if entry.successors:
+                past = {entry.value, *({entry.label, *entry.surfaces} - today)}
+                names += [(name, key) for name in sorted(past) for key in entry.successors]
+        return NameTable({"district": labels}, {"district": names})
 
-@cache
-def _districts() -> NameTable:
-    rows = read_table("district")
-    labels = {
-        row["ags5"]: District(ags=row["ags5"], name=row["name"], type=row["type"], state=row["bundesland"]).label
-        for row in rows
-    }
-    names = [(name, row["ags5"]) for row in rows for name in (row["name"], *row["variants"].split("|")) if name]
-    return NameTable({"district": labels}, {"district": names})
+    def _entries(self, axis: Axis | None) -> list[VocabularyEntry]:
+        known = (vocabulary for vocabulary in self._vocabularies if vocabulary.axis in (None, axis))
+        return [entry for vocabulary in known for entry in vocabulary.entries if entry.axis is axis]
 
 
 @cache
@@ -194,7 +208,6 @@ def _states() -> NameTable:
 
 
 _PLACES: Mapping[str, Callable[[], NameTable]] = {
-    "district": _districts,
     "municipality": _municipalities,
     "state": _states,
 }

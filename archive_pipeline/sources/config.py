@@ -15,7 +15,7 @@ from archive_pipeline.sources.problems import Problems
 from archive_pipeline.sources.reader import Reader
 from archive_pipeline.sources.values import Config, QuarantinedPlugin
 
-__all__ = ["load_config"]
+__all__ = ["load_config", "parse_toml", "read_text"]
 
 _SYNTAX = {
     "Invalid statement": "hier muss ein Schlüssel oder eine Tabelle stehen",
@@ -46,8 +46,8 @@ def load_config(
 
     Raises NoArchiveError when there is no such file, else ConfigError with every mistake in the file.
     """
-    text = _read(path)
-    data = _parse(path, text)
+    text = read_text(path)
+    data = parse_toml(path, text)
     problems = Problems(str(path), Positions(text))
     reader = Reader(
         problems=problems,
@@ -69,7 +69,8 @@ def _config_error(path: Path, problems: tuple[ConfigProblem, ...]) -> ConfigErro
     return ConfigError(f"{path}: {len(problems)} Fehler", problems=problems, hint="archive-pipeline sources check")
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A configuration file, with `\\n` line ends. Raises NoArchiveError where there is none, ConfigError."""
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
@@ -84,7 +85,8 @@ def _read(path: Path) -> str:
         raise _config_error(path, (_unplaced(path, line, message),)) from None
 
 
-def _parse(path: Path, text: str) -> dict[str, Any]:
+def parse_toml(path: Path, text: str) -> dict[str, Any]:
+    """The values of `text`, which stands in the file at `path`. Raises ConfigError with the place of the mistake."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -77,6 +77,8 @@ def _party(value: str, info: ValidationInfo) -> str:
             + _authority_keys(info).meant(Axis.PARTY, value)
         )
     party, at, district = value.partition("@")
+    if at and _authority_keys(info).has(Axis.PARTY, value):
+        return value
     _known(Axis.PARTY, party, info)
     if at:
         _known(Axis.DISTRICT, district, info)
@@ -155,7 +157,7 @@ class _Table(BaseModel):
 
 class ArchiveTable(_Table):
     """`[archive]`: settings of the whole archive. `max_bytes` is the largest body that is stored,
-    `request_interval` the seconds between two requests to one host, `connections` the hosts that are asked at the same
+    `warc_bytes` the size from which on a WARC file gets no further record, `request_interval` the seconds between two requests to one host, `connections` the hosts that are asked at the same
     time, `proxy` the address of an HTTP proxy, `ca_bundle` a file of certificates to trust instead of the system's,
     `recheck_budget` how many known releases of one source a run looks at again at most.
     """
@@ -167,6 +169,7 @@ class ArchiveTable(_Table):
     user_agent: Annotated[str, AfterValidator(_filled), AfterValidator(_one_line)] | None = None
     persons: Persons = "office-holders"
     max_bytes: Annotated[int, Field(ge=1)] = 20_000_000
+    warc_bytes: Annotated[int, Field(ge=1_000_000)] = 1_000_000_000
     request_interval: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 2.0
     connections: Annotated[int, Field(ge=1, le=256)] = 16
     proxy: Annotated[str, AfterValidator(_proxy)] | None = None

@@ -16,7 +16,8 @@ class ArchiveSettings:
     """`[archive]`: settings of the whole archive.
 
     `path` is the absolute folder of the data, `engine` the name of an index engine. `contact` is a mail or web
-    address for the identification header. `max_bytes` is the largest body that is stored, `request_interval` the
+    address for the identification header. `max_bytes` is the largest body that is stored, `warc_bytes` the size
+    from which on a WARC file gets no further record, `request_interval` the
     seconds between two requests to one host. `connections` is how many hosts are asked at the same time, `proxy` the
     address of an HTTP proxy, `ca_bundle` the absolute path of a file of certificates, `recheck_budget` how many known
     releases of one source a run looks at again at most.
@@ -29,6 +30,7 @@ class ArchiveSettings:
     user_agent: str | None
     persons: Persons
     max_bytes: int
+    warc_bytes: int
     request_interval: float
     connections: int
     proxy: str | None
