@@ -6,11 +6,19 @@ All classifiers share one reading of an article; nothing is loaded before the fi
 from collections.abc import Sequence
 
 from archive_pipeline.classify.district import DistrictClassifier
+from archive_pipeline.classify.doubts import (
+    Explained,
+    district_doubts,
+    organisation_doubts,
+    party_doubts,
+    topic_doubts,
+)
 from archive_pipeline.classify.names import LexiconSource
 from archive_pipeline.classify.organisation import OrganisationClassifier
 from archive_pipeline.classify.party import PartyClassifier
 from archive_pipeline.classify.persons import PersonClassifier
 from archive_pipeline.classify.quotes import QuoteClassifier
+from archive_pipeline.classify.sender import SenderClassifier
 from archive_pipeline.classify.topic import TopicClassifier
 from archive_pipeline.classify.vocabulary import builtin_vocabularies
 from archive_pipeline.model import Vocabulary
@@ -28,10 +36,11 @@ def classifiers(vocabularies: Sequence[Vocabulary]) -> tuple[tuple[str, Classifi
     """The built-in classifiers by name, over the given vocabularies."""
     lexicon = LexiconSource(tuple(vocabularies))
     return (
-        ("district", DistrictClassifier(lexicon)),
-        ("party", PartyClassifier(lexicon)),
-        ("organisation", OrganisationClassifier(lexicon)),
-        ("topic", TopicClassifier(lexicon)),
+        ("district", Explained(DistrictClassifier(lexicon), lexicon, district_doubts)),
+        ("party", Explained(PartyClassifier(lexicon), lexicon, party_doubts)),
+        ("organisation", Explained(OrganisationClassifier(lexicon), lexicon, organisation_doubts)),
+        ("topic", Explained(TopicClassifier(lexicon), lexicon, topic_doubts)),
         ("persons", PersonClassifier(lexicon)),
         ("quotes", QuoteClassifier(lexicon)),
+        ("sender", SenderClassifier(lexicon)),
     )

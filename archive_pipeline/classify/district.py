@@ -5,11 +5,13 @@ one name count fully); source and host are priors that need a local cue in the t
 points enough and clearly more than the next; 'none' is a valid answer.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from archive_pipeline.classify.calibration import calibrate
+from archive_pipeline.classify.gazetteer import PlaceName
 from archive_pipeline.classify.names import LexiconSource
 from archive_pipeline.classify.places import Mention, mentions
 from archive_pipeline.classify.reading import Passage, Reading, read
@@ -25,6 +27,9 @@ _PRIOR_POINTS = 2.0
 _COMPANY_POINTS = 0.75
 _COHERENCE_POINTS = 1.0
 _LOCAL_TEXT_POINTS = 1.0
+_DATELINE_POINTS = 0.6
+_CITY_STATE_POINTS = 1.5
+_SEAT_POINTS = 1.0
 _UNDECIDED_POINTS = 2.0
 _SCATTERED = 4
 """Districts named, none explicitly: that many make a text about no place in particular."""
@@ -38,6 +43,10 @@ _LOCAL_PHRASES = (
 )  # fmt: skip
 _FIRST_PERSON = cue_words("first_person")
 _WIDE = cue_words("wide")
+_CITY_STATES = frozenset({"02000", "04011", "11000"})
+_CITY_STATE_WORDS = cue_words("city_state")
+_CAPITALS = cue_words("capital")
+_PLACE_KINDS = frozenset({"full", "bare", "municipality"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +59,8 @@ class Verdict:
     role: Role
     evidence: tuple[Evidence, ...]
     municipalities: tuple[str, ...]
+    former: tuple[str, ...] = ()
+    """Keys of dissolved districts under whose names the text speaks of this one."""
 
 
 @dataclass(slots=True)
@@ -58,6 +69,7 @@ class _Candidate:
     explicit_lead: bool = False
     evidence: tuple[tuple[float, Evidence], ...] = ()
     municipalities: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
 
 
 def _position_bonus(mention: Mention) -> float:
@@ -99,7 +111,24 @@ def _collect(found: Sequence[Mention], prior: str | None) -> dict[str, _Candidat
             candidate.evidence += ((points, evidence),)
             if mention.municipality and mention.municipality not in candidate.municipalities:
                 candidate.municipalities += (mention.municipality,)
+            if mention.former and mention.former not in candidate.former:
+                candidate.former += (mention.former,)
     return candidates
+
+
+def _without_namesakes(found: Sequence[Mention]) -> tuple[Mention, ...]:
+    """Mentions, "Stadt Frankfurt" read as the Frankfurt that is named in full somewhere: "Frankfurt am Main"."""
+    longer: dict[str, tuple[str, ...]] = {}
+    for mention in found:
+        first, *rest = mention.surface.split()
+        if rest and not rest[0][0].isupper() and len(mention.options) == 1:
+            longer.setdefault(first, mention.options)
+    return tuple(
+        replace(mention, options=longer[name], municipality=None)
+        if (name := mention.surface.split()[-1]) in longer and mention.options != longer[name]
+        else mention
+        for mention in found
+    )
 
 
 def _undecided(found: Sequence[Mention]) -> dict[str, _Candidate]:
@@ -128,10 +157,10 @@ def _own_body_cue(reading: Reading) -> Evidence | None:
     return None
 
 
-def _cue_in(passage: Passage) -> Evidence | None:
+def _cue_in(passage: Passage, *, city_state: bool = False) -> Evidence | None:
     tokens = passage.grid.tokens
     for i, token in enumerate(tokens[: passage.body_end]):
-        if token in _LOCAL_CUES:
+        if token in _LOCAL_CUES or (city_state and token in _CITY_STATE_WORDS):
             return passage.evidence(i, i)
         if i and (tokens[i - 1].lower(), token) in _LOCAL_PHRASES:
             return passage.evidence(i - 1, i)
@@ -159,7 +188,7 @@ def local_cue(reading: Reading, prior: str) -> Evidence | None:
         return own
     wide = len(reading.words & _WIDE)
     for passage in reading.passages:
-        cue = _cue_in(passage)
+        cue = _cue_in(passage, city_state=prior in _CITY_STATES)
         if cue and wide < 3:
             return cue
     return _own_voice(reading) if not wide else None
@@ -191,9 +220,46 @@ def _apply_prior(reading: Reading, prior: str, candidates: dict[str, _Candidate]
     return True
 
 
-def _apply_context(reading: Reading, candidates: dict[str, _Candidate]) -> None:
-    """Points for what mentions say together: several municipalities of one district; one place in a local text;
-    too many places for any to be meant."""
+def _sender_district(reading: Reading) -> str | None:
+    """The one district of the places in the lines that name the sender: "CDU-Kreisverband Musterkreis". A capital is
+    the seat of many bodies, and counts where the text speaks of a city that is a Land."""
+    keys: set[str] = set()
+    grid, given = reading.sender.grid, reading.lexicon.given_names
+    for match in reading.sender.matches:
+        surface = grid.span(match.first, match.last)
+        surname = match.first > 0 and grid.tokens[match.first - 1] in given
+        if surname or reading.lexicon.gazetteer.risks.get(surface) == "high":
+            continue
+        places = {n.district for n in match.names if isinstance(n, PlaceName) and n.kind in _PLACE_KINDS}
+        capital = surface in _CAPITALS
+        if len(places) == 1 and (not capital or reading.words & _CITY_STATE_WORDS):
+            keys |= places
+    return keys.pop() if len(keys) == 1 else None
+
+
+def _in_dateline(reading: Reading, district: str, found: Sequence[Mention]) -> bool:
+    """Whether the text opens with a dateline of the district that is no capital's."""
+    if not reading.article.dateline:
+        return False
+    opening = [mention for mention in found if mention.passage.field == "text" and mention.first == 0]
+    return any(district in mention.options and mention.surface not in _CAPITALS for mention in opening)
+
+
+def _contact_seats(reading: Reading) -> frozenset[str]:
+    """The districts of the postal codes in the contact block; a capital's says nothing of the subject."""
+    contact = reading.article.contact or ""
+    keys = {
+        key
+        for code, town in re.findall(r"\b(\d{5})\s+(\w+)", contact)
+        if town not in _CAPITALS
+        for key in reading.lexicon.gazetteer.postal_codes.get(code) or ()
+    }
+    return frozenset(keys)
+
+
+def _apply_context(reading: Reading, candidates: dict[str, _Candidate], found: Sequence[Mention]) -> None:
+    """Points for what mentions say together: several municipalities of one district; one place in a local text, in its
+    dateline or its sender's address; too many places for any to be meant."""
     if not candidates:
         return
     leader = max(candidates, key=lambda key: (candidates[key].points, key))
@@ -204,6 +270,12 @@ def _apply_context(reading: Reading, candidates: dict[str, _Candidate]) -> None:
     if not rivals and candidate.points >= 0.6 and len(reading.words & _WIDE) < 3:
         cue = _cue_in(reading.title) or _cue_in(reading.text)
         candidate.points += _LOCAL_TEXT_POINTS if cue else 0.0
+    if not rivals and not reading.words & _WIDE and _in_dateline(reading, leader, found):
+        candidate.points += _DATELINE_POINTS
+    if leader in _CITY_STATES and reading.words & _CITY_STATE_WORDS:
+        candidate.points += _CITY_STATE_POINTS
+    if not reading.words & _WIDE and leader in _contact_seats(reading):
+        candidate.points += _SEAT_POINTS
     if len(rivals) >= _SCATTERED - 1 and not candidate.explicit_lead:
         candidate.points *= 0.75
 
@@ -218,10 +290,10 @@ def weigh_districts(reading: Reading) -> tuple[Verdict, ...]:
     """All candidates of a reading, best first."""
     if not reading.german:
         return ()
-    prior = reading.source_district or reading.host_district
-    found = mentions(reading)
+    prior = reading.source_district or reading.host_district or _sender_district(reading)
+    found = _without_namesakes(mentions(reading))
     candidates = _collect(found, prior)
-    _apply_context(reading, candidates)
+    _apply_context(reading, candidates, found)
     local = _apply_prior(reading, prior, candidates) if prior else False
     for key, candidate in _undecided(found).items():
         candidates.setdefault(key, candidate)
@@ -240,6 +312,7 @@ def weigh_districts(reading: Reading) -> tuple[Verdict, ...]:
                 role=Role.ISSUER if local and key == prior else Role.ABOUT,
                 evidence=_evidence(candidate),
                 municipalities=tuple(sorted(candidate.municipalities)),
+                former=candidate.former,
             )
         )
     return tuple(verdicts)
@@ -277,7 +350,7 @@ class DistrictClassifier:
             Tag(
                 axis=Axis.DISTRICT,
                 value=verdict.district,
-                label=reading.lexicon.gazetteer.label(verdict.district),
+                label=reading.lexicon.gazetteer.label(verdict.district, verdict.former),
                 role=verdict.role,
                 score=verdict.score,
                 by=f"district@{self.version}",

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field, replace
 
 from archive_pipeline.classify.calibration import calibrate
 from archive_pipeline.classify.district import leading_district
+from archive_pipeline.classify.matcher import DOT, PARAGRAPH
 from archive_pipeline.classify.names import LexiconSource
-from archive_pipeline.classify.organisation_names import Body, find_bodies, find_sender, slug
+from archive_pipeline.classify.organisation_finder import Body, slug
+from archive_pipeline.classify.organisation_names import find_bodies, find_sender
 from archive_pipeline.classify.reading import Reading, read
+from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Axis, Evidence, Finding, Role, Source, Tag
 
 __all__ = ["OrganisationClassifier"]
@@ -27,7 +30,10 @@ _ACTION = re.compile(
     r"setzt|unterstützt|unterstützte|hilft|plant|präsentiert|präsentierte|veröffentlicht|veröffentlichte|feiert|feierte|"
     r"eröffnet|eröffnete|übernimmt|ermittelt|sucht|bittet|ruft|rief|beteiligt|beteiligte|meldet|meldete|berichtet|"
     r"hat|haben|ist|wird|will|begrüßte|besucht|besuchte|überreicht|überreichte|spendet|spendete|gründet|gründete|"
-    r"empfängt|empfing|zeigt|freut|freuen|leistet|fördert|nimmt|nahm|beschließt|beschloss|lehnt|weist|verleiht|steht)$"
+    r"empfängt|empfing|zeigt|freut|freuen|leistet|fördert|nimmt|nahm|beschließt|beschloss|lehnt|weist|verleiht|steht|"
+    r"hatte|hatten|wurde|war|waren|konnte|begann|dankt|dankte|führt|führte|arbeitet|engagiert|verzeichnet|verzeichnete|"
+    r"erhielt|erhält|ehrte|würdigte|freute|lobte|sammelte|sammelt|spielte|spielt|gratuliert|kommt|baut|löscht|löschte|"
+    r"rät|pumpte|übt|übte|fördert|ermöglicht|ermöglichte|macht|machte|gibt|gab|schlägt|verlangt|verlangte|mahnt)$"
 )
 _SPEAKER_ROLE = re.compile(
     r"^(?:Vorsitzende[rn]?|Vorstand|Sprecher(?:in)?|Pressesprecher(?:in)?|Leiter(?:in)?|Geschäftsführer(?:in)?|"
@@ -46,22 +52,69 @@ class _Candidate:
     evidence: list[tuple[float, Evidence]] = field(default_factory=list)
 
 
+_TELLS = re.compile(
+    r"^(?:sagt|erklärt|teilt|fordert|kritisiert|warnt|rät|informiert|lädt|startet|stellt|bietet|organisiert|veranstaltet|"
+    r"unterstützt|plant|präsentiert|veröffentlicht|eröffnet|ermittelt|sucht|bittet|ruft|meldet|ehrt|saniert|erneuert|"
+    r"pflanzt|verteilt|fördert|verlängert|erhöht|senkt|verdoppelt|verschärft|richtet|öffnet|schließt|gründet|testet|"
+    r"betreibt|beteiligt|verleiht|beschließt|wirbt|investiert|baut|verlegt|sperrt|verkauft|kauft|übernimmt)$"
+)
+"""Verbs that a place doesn't do: "Landkreis Muster warnt vor …"."""
+
+_TELLING_POINTS = 2.1
+_LEADING_ACT_POINTS = 0.35
+_COOPERATION_POINTS = 1.3
+_COOPERATION_REACH = 20
+"""Tokens from "Kooperation" to the last of the bodies it joins."""
+
+_COOPERATION = re.compile(
+    r"^(?:Kooperation|Kooperationsveranstaltung|Gemeinschaftsprojekt|Gemeinschaftsaktion|Partnerschaft|Trägerschaft)$"
+)
+
+
+_FINITE = re.compile(r"^[a-zäöüß]{3,}(?:t|te|ten|en)$")
+_NO_VERB = cue_words("no_verb")
+
+
+def _is_subject(body: Body, verb: re.Pattern[str]) -> bool:
+    """Whether the body opens its sentence and a verb of this form follows."""
+    grid = body.passage.grid
+    start = body.first - 1 if body.first and grid.tokens[body.first - 1] in ("Der", "Die", "Das") else body.first
+    opens = start == 0 or grid.gaps[start] in (DOT, PARAGRAPH)
+    following = grid.tokens[body.last + 1 : body.last + 2]
+    return opens and any(verb.match(token) and token not in _NO_VERB for token in following)
+
+
+def _cooperates(body: Body) -> bool:
+    """Whether the body is named as a partner: "in Kooperation mit der Caritas Muster und dem Verein Muster"."""
+    grid = body.passage.grid
+    for i in range(body.first - 1, max(-1, body.first - _COOPERATION_REACH), -1):
+        if grid.gaps[i + 1] in (DOT, PARAGRAPH):
+            return False
+        if _COOPERATION.match(grid.tokens[i]):
+            return True
+    return False
+
+
 def _mention_points(body: Body) -> float:
     """What one mention says about acting: position, verbs, a speaker's office, introduction."""
     passage, grid = body.passage, body.passage.grid
     points = 0.0
     if body.weight < _PLACE_LIKE:
-        pass
+        lead = body.passage.field == "title" or body.first < body.passage.lead
+        points += _TELLING_POINTS if lead and _is_subject(body, _TELLS) else 0.0
     elif passage.field == "title":
         points += 1.25
     elif body.first < passage.lead:
         points += 0.9
     after = grid.tokens[body.last + 1 : body.last + 4]
     before = grid.tokens[max(0, body.first - 3) : body.first]
-    if any(_ACTION.match(token) for token in after[:2]) or any(_ACTION.match(token) for token in before[-3:]):
-        points += 0.5
+    acts = any(_ACTION.match(token) for token in (*after[:2], *before[-3:]))
+    if acts or _is_subject(body, _FINITE):
+        points += 0.5 + (_LEADING_ACT_POINTS if points else 0.0)
     if any(_SPEAKER_ROLE.match(token) for token in (*after[:1], *before)):
         points += 0.6
+    if _cooperates(body):
+        points += _COOPERATION_POINTS if body.weight >= _PLACE_LIKE else _TELLING_POINTS
     if body.acronym:
         points += 0.6
     if body.legal_form:

@@ -6,16 +6,25 @@ A local voter group is bound to its place: `uwg@05370`.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from archive_pipeline.classify.calibration import calibrate
 from archive_pipeline.classify.district import leading_district
-from archive_pipeline.classify.gazetteer import PlaceName, builtin_gazetteer
-from archive_pipeline.classify.matcher import HYPHEN, OTHER, PARAGRAPH, SPACE
-from archive_pipeline.classify.names import EntryName, Lexicon, LexiconSource
+from archive_pipeline.classify.matcher import HYPHEN, PARAGRAPH, SPACE
+from archive_pipeline.classify.names import EntryName, LexiconSource
 from archive_pipeline.classify.organisation_names import find_bodies, find_sender
+from archive_pipeline.classify.party_coalitions import coalitions_named
+from archive_pipeline.classify.party_mentions import (
+    ALLIANCE,
+    DISTINCT,
+    PartyMention,
+    in_own_line,
+    in_own_voice,
+    parties_of,
+    party_mentions,
+)
 from archive_pipeline.classify.persons import find_persons
 from archive_pipeline.classify.quotes import find_quotes, marked_spans
 from archive_pipeline.classify.reading import Passage, Reading, read
@@ -23,7 +32,7 @@ from archive_pipeline.classify.stance import OFFICE_OR_BRANCH, Stance, stance_at
 from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Axis, Evidence, Finding, Role, Source, Tag
 
-__all__ = ["PartyClassifier", "PartyMention", "party_mentions"]
+__all__ = ["PartyClassifier"]
 
 _ISSUER_POINTS = 2.0
 _SENDER_POINTS = 5.0
@@ -31,41 +40,24 @@ _OTHER_SENDER_POINTS = -2.5
 _FIRST_SPEAKER_POINTS = 1.5
 _QUOTED_POINTS = 0.1
 _OBJECT_POINTS = 0.2
+_OWN_VOICE_POINTS = 4.0
+"""A party that says "wir Grüne" speaks, whoever was named before."""
+
 _OPENING_POINTS = 2.0
 """Who says something first, in title or text, opens the release; whoever does so later answers."""
 
+_QUOTED_VOICE_POINTS = 1.5
+_OPPOSED_POINTS = -3.0
 _LATER_POINTS = 0.75
+_UNNAMED_BRANCH_POINTS = 1.5
+_COALITION_SCORE = 0.3
+_GOVERNING = frozenset({"Bundesregierung", "Landesregierung", "Koalition", "Regierung", "Bundestag", "Landtag"})
 _UNION = frozenset({"cdu", "csu"})
 
-_ALLIANCE = {"cdu-csu": ("cdu", "csu")}
 _LOCAL_TYPES = frozenset({"uwg", "fwg", "waehlergruppe"})
-_SILENT_KINDS = frozenset({"foundation"})
 
-_PARTY_NOUN = re.compile(
-    r"^(?:Fraktion|Fraktionen|Politiker|Politikerin|Abgeordnete[rn]?|Landtagsabgeordnete[rn]?|Landtagsfraktion|"
-    r"Bundestagsfraktion|Bundestagsabgeordnete[rn]?|Ratsfraktion|Stadtratsfraktion|Kreistagsfraktion|Ortsverein|"
-    r"Ortsverband|Kreisverband|Stadtverband|Landesverband|Chef|Chefin|Spitze|Vorsitzende[rn]?|Stadtrat|Stadträtin|"
-    r"Kreisrat|Kreistagsmitglied|Mitglied|Mitglieder|Kandidat|Kandidatin|Antrag|Wähler|Ratsherr|Ratsfrau|Stadtverband|"
-    r"Gemeinderatsfraktion|Gruppe|Ratsgruppe|Parteitag|Fraktionschef|Fraktionsvorsitzende[rn]?)$"
-)
 _SPEECH = cue_words("party_action")
 _FIRST_PERSON = cue_words("first_person")
-_OWN_LINE = re.compile(
-    r"(?:Quelle|Pressekontakt|Kontakt|Text|Fotos?|Bild|V\.i\.S\.d\.P\.?|ViSdP|Herausgeber|Pressestelle)\b[^\n]{0,60}$"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartyMention:
-    """A party named at tokens `first` to `last`; `unit` where a word of office or level goes with it."""
-
-    passage: Passage
-    first: int
-    last: int
-    party: str
-    weak: bool
-    unit: bool
-    tail: bool
 
 
 @dataclass(slots=True)
@@ -75,148 +67,6 @@ class _Candidate:
     count: int = 0
     strong: bool = False
     evidence: list[tuple[float, Evidence]] = field(default_factory=list)
-
-
-def _resolve(lexicon: Lexicon, name: EntryName) -> tuple[str, ...]:
-    """The parties a name counts for: associations roll up, the alliance is both, foundations are none."""
-    entry = lexicon.parties[name.value]
-    if entry.kind in _SILENT_KINDS:
-        return ()
-    if entry.kind == "association" and entry.parent:
-        return (entry.parent,)
-    return _ALLIANCE.get(entry.value, (entry.value,))
-
-
-def _has_unit(passage: Passage, first: int, last: int) -> bool:
-    grid = passage.grid
-    if any(OFFICE_OR_BRANCH.match(grid.tokens[i]) for i in range(first, last + 1)) or _place_follows(passage, last):
-        return True
-    for i in range(last + 1, min(last + 3, len(grid))):
-        if grid.gaps[i] in (PARAGRAPH, OTHER):
-            break
-        if OFFICE_OR_BRANCH.match(grid.tokens[i]):
-            return True
-    for i in range(first - 1, max(first - 4, -1), -1):
-        if grid.gaps[i + 1] in (PARAGRAPH, OTHER):
-            break
-        if OFFICE_OR_BRANCH.match(grid.tokens[i]):
-            return True
-    return False
-
-
-def _place_follows(passage: Passage, last: int) -> bool:
-    """Whether a place that is no common word stands right behind a party: "SPD Lemgo", "Volt Münster" are branches."""
-    risks = builtin_gazetteer().risks
-    return any(
-        match.first == last + 1
-        and passage.grid.gaps[match.first] == SPACE
-        and risks.get(passage.grid.span(match.first, match.last)) != "high"
-        and any(isinstance(name, PlaceName) and name.kind in _NAMED_PLACES for name in match.names)
-        for match in passage.matches
-    )
-
-
-def _weak_in_context(passage: Passage, first: int, last: int, name: EntryName, strong_tokens: frozenset[int]) -> bool:
-    """Whether a weak word ("Grüne", "Linke", "Union") stands among parties or beside a party word."""
-    grid = passage.grid
-    token = grid.tokens[first]
-    if token[0].islower():
-        return False
-    follows = grid.tokens[last + 1] if last + 1 < len(grid) else ""
-    if follows and grid.gaps[last + 1] == HYPHEN and _PARTY_NOUN.match(follows):
-        return True
-    if first and (grid.tokens[first - 1] in _NOT_BEFORE_WEAK or grid.tokens[first - 1].isdigit()):
-        return False
-    if name.value in _DISTINCT and _weak_is_distinct(passage, first, last, follows):
-        return True
-    near = range(max(0, first - 3), min(len(grid), last + 4))
-    return any(i in strong_tokens for i in near if i < first or i > last)
-
-
-def _weak_is_distinct(passage: Passage, first: int, last: int, follows: str) -> bool:
-    """Whether a word that is mostly a party's name is one here: it speaks, has a place or an office, opens a title."""
-    grid = passage.grid
-    before = grid.tokens[first - 1] if first else ""
-    spaced = bool(follows) and grid.gaps[last + 1] == SPACE
-    if spaced and follows in _SPEECH:
-        return True
-    if _place_follows(passage, last):
-        return True
-    if passage.field == "title" and stance_at(passage, first, last) is Stance.SENDER:
-        return True
-    if any(OFFICE_OR_BRANCH.match(token) for token in grid.tokens[max(0, first - 2) : first]):
-        return True
-    plural = grid.tokens[first] in ("Grünen", "Linken") and before in ("die", "den", "der", "Die", "Den", "Der")
-    return plural and not (spaced and follows[0].isupper())
-
-
-_DISTINCT = frozenset({"gruene", "linke", "volt", "fw"})
-_NAMED_PLACES = frozenset({"full", "bare", "municipality"})
-_NOT_BEFORE_WEAK = frozenset({"Europäische", "Europäischen", "Afrikanische", "Afrikanischen"})
-
-
-def party_mentions(reading: Reading) -> Iterator[PartyMention]:
-    """Every mention of a party in title and text, weak words only in context."""
-    lexicon = reading.lexicon
-    own = {reading.source_party, reading.host_party}
-    for passage in reading.passages:
-        found: list[tuple[int, int, EntryName]] = []
-        strong: set[int] = set()
-        for match in passage.matches:
-            names = [name for name in match.names if isinstance(name, EntryName) and name.axis is Axis.PARTY]
-            if not names:
-                continue
-            found += [(match.first, match.last, name) for name in names]
-            if any(not name.weak for name in names):
-                strong.update(range(match.first, match.last + 1))
-        named = {party for _, _, name in found if not name.weak for party in _resolve(lexicon, name)}
-        strong_tokens = frozenset(strong)
-        begins: dict[int, int] = {}
-        for begin, last, name in found:
-            if _is_of_another(passage, last, lexicon.parties[name.value].kind, strong):
-                begins[last + 2] = begin
-                continue
-            first = begins.get(begin, begin)
-            for party in _resolve(lexicon, name):
-                if name.weak and not _accept_weak(passage, first, last, name, party, own, named, strong_tokens):
-                    continue
-                yield PartyMention(
-                    passage=passage,
-                    first=first,
-                    last=last,
-                    party=party,
-                    weak=name.weak,
-                    unit=_has_unit(passage, first, last),
-                    tail=first >= passage.body_end or _in_own_line(passage, first),
-                )
-
-
-def _is_of_another(passage: Passage, last: int, kind: str | None, strong: set[int]) -> bool:
-    """Whether an association says itself whose it is: "Frauen-Union der CSU"."""
-    tokens = passage.grid.tokens
-    return kind == "association" and tokens[last + 1 : last + 2] == ("der",) and last + 2 in strong
-
-
-def _accept_weak(
-    passage: Passage, first: int, last: int, name: EntryName, party: str, own: set[str | None], named: set[str],
-    strong_tokens: frozenset[int],
-) -> bool:  # fmt: skip
-    if name.value in ("cdu", "csu") and passage.grid.tokens[first].startswith("Union"):
-        return False  # the alliance carries the word
-    if first in strong_tokens:
-        return False
-    if _weak_in_context(passage, first, last, name, strong_tokens):
-        return True
-    capital = passage.grid.tokens[first][0].isupper()
-    article = first > 0 and passage.grid.tokens[first - 1] in ("die", "Die", "der", "Der", "den", "Den", "wir", "Wir")
-    return capital and article and (party in own or party in named)
-
-
-def _in_own_line(passage: Passage, first: int) -> bool:
-    """Whether the mention stands behind "Quelle:", "Foto:" or the like."""
-    grid = passage.grid
-    start = grid.text.rfind("\n", 0, grid.starts[first]) + 1
-    return _OWN_LINE.match(grid.text[start : grid.starts[first]]) is not None
 
 
 def _speaks(passage: Passage, mention: PartyMention) -> bool:
@@ -233,11 +83,25 @@ def _acts(passage: Passage, mention: PartyMention) -> bool:
     return any(token in _SPEECH for token in (*tokens[max(0, mention.first - 2) : mention.first], *after))
 
 
+def _is_opposed(passage: Passage, first: int) -> bool:
+    """Whether the writer stands against the party: "unser Bündnis gegen die AfD", "wir wenden uns gegen die CDU"."""
+    tokens = passage.grid.tokens
+    i = first - 2 if first and tokens[first - 1] in ("die", "den") else first - 1
+    if i < 1 or tokens[i] not in ("gegen", "Gegen"):
+        return False
+    return any(token in _FIRST_PERSON for token in tokens[max(0, i - 5) : i])
+
+
 def _issuer_points(reading: Reading, mention: PartyMention, stance: Stance, first_speaker: bool) -> float:
     """What one mention adds to the case that its party issues the release."""
     passage, grid = mention.passage, mention.passage.grid
     if mention.tail:
         return 2.0
+    if in_own_voice(passage, mention.first):
+        quoted = passage.field == "text" and _is_quoted(reading, grid.starts[mention.first])
+        return _QUOTED_VOICE_POINTS if quoted else _OWN_VOICE_POINTS
+    if _is_opposed(passage, mention.first):
+        return _OPPOSED_POINTS
     before = grid.tokens[max(0, mention.first - 3) : mention.first]
     own = 1.0 if any(token in _FIRST_PERSON for token in before) else 0.0
     if passage.field == "text" and _is_quoted(reading, grid.starts[mention.first]):
@@ -326,7 +190,7 @@ def _holder_points(reading: Reading, surname: str) -> float:
     for i, token in enumerate(tokens):
         if token != surname:
             continue
-        if i >= passage.body_end or _in_own_line(passage, i):
+        if i >= passage.body_end or in_own_line(passage, i):
             return 2.0
         if any(word in _SPEECH for word in tokens[max(0, i - 3) : i + 3]):
             points = 1.0
@@ -362,7 +226,9 @@ def _collect(reading: Reading) -> dict[str, _Candidate]:
             spoken = spoken or place
         stance = stance_at(mention.passage, mention.first, mention.last)
         points = _issuer_points(reading, mention, stance, first_speaker)
-        if opener not in (None, mention.party) and not {opener, mention.party} <= _UNION:
+        if points >= _OWN_VOICE_POINTS:
+            opener = mention.party
+        elif opener not in (None, mention.party) and not {opener, mention.party} <= _UNION:
             points = min(points, _LATER_POINTS if not mention.tail else points)
         elif points >= _OPENING_POINTS:
             opener = mention.party
@@ -371,7 +237,10 @@ def _collect(reading: Reading) -> dict[str, _Candidate]:
             points += _holder_points(reading, holder)
         candidate.count += 1
         candidate.strong |= not mention.weak
-        candidate.points = max(candidate.points, points) + 0.4 * min(candidate.points, points)
+        if points < 0:
+            candidate.points += points
+        else:
+            candidate.points = max(candidate.points, points) + 0.4 * min(candidate.points, points)
         in_lead = mention.passage.field == "title" or mention.first < mention.passage.lead
         candidate.about += 1.0 if in_lead else 0.3
         candidate.evidence.append((points, mention.passage.evidence(mention.first, mention.last)))
@@ -380,7 +249,31 @@ def _collect(reading: Reading) -> dict[str, _Candidate]:
         if party == speaker:
             candidate.points += _FIRST_SPEAKER_POINTS + (1.0 if opener in (None, speaker) else 0.0)
         candidate.points += 0.25 if len(candidates) == 1 and candidate.points >= 1.0 else 0.0
+    _apply_unnamed_branch(reading, candidates)
     return candidates
+
+
+_BRANCH_TITLE = re.compile(
+    r"\b(?:\w*[Ff]raktion|(?:Orts|Kreis|Stadt|Landes|Gemeinde|Bezirks)(?:verein|verband|vorstand|parteitag)|Parteitag)\b"
+)
+
+
+def _apply_unnamed_branch(reading: Reading, candidates: dict[str, _Candidate]) -> None:
+    """A title about "Fraktion" or "Ortsverein" means the one party that the lead names without acting upon it."""
+    title = reading.article.title or ""
+    if not _BRANCH_TITLE.search(title) or any(candidate.points >= _OPENING_POINTS for candidate in candidates.values()):
+        return
+    named = {
+        mention.party
+        for mention in party_mentions(reading)
+        if mention.passage.field == "title"
+        or (
+            mention.first < mention.passage.lead
+            and stance_at(mention.passage, mention.first, mention.last) is not Stance.OBJECT
+        )
+    }
+    if len(named) == 1:
+        candidates[named.pop()].points += _UNNAMED_BRANCH_POINTS
 
 
 def _sender_points(reading: Reading) -> dict[str, float]:
@@ -394,8 +287,8 @@ def _sender_points(reading: Reading) -> dict[str, float]:
     for match in reading.sender.matches:
         for name in match.names:
             if isinstance(name, EntryName) and name.axis is Axis.PARTY:
-                parties = _resolve(reading.lexicon, name)
-                if parties and (not name.weak or name.value in _DISTINCT):
+                parties = parties_of(reading.lexicon, name)
+                if parties and (not name.weak or name.value in DISTINCT):
                     return points | dict.fromkeys(parties, _SENDER_POINTS)
     return points
 
@@ -404,7 +297,7 @@ def _apply_subtitle(reading: Reading, candidates: dict[str, _Candidate]) -> None
     for match in reading.subtitle.matches:
         for name in match.names:
             if isinstance(name, EntryName) and name.axis is Axis.PARTY and not name.weak:
-                for party in _resolve(reading.lexicon, name):
+                for party in parties_of(reading.lexicon, name):
                     candidate = candidates.setdefault(party, _Candidate(strong=True))
                     candidate.count += 1
                     candidate.points += 0.75 if match.first else 1.5
@@ -420,7 +313,7 @@ def _apply_priors(reading: Reading, candidates: dict[str, _Candidate]) -> None:
         for party in candidates.keys() - sender.keys():
             candidates[party].points += _OTHER_SENDER_POINTS
     for prior, points in ((reading.source_party, 5.0), (reading.host_party, 4.0)):
-        for member in _ALLIANCE.get(prior, (prior,)) if prior else ():
+        for member in ALLIANCE.get(prior, (prior,)) if prior else ():
             if member in reading.lexicon.parties:
                 candidates.setdefault(member, _Candidate()).points += points
                 candidates[member].strong = True
@@ -436,10 +329,14 @@ def _label(reading: Reading, party: str) -> tuple[str, str, bool]:
     entry = reading.lexicon.parties[party]
     if party not in _LOCAL_TYPES:
         return party, entry.label, True
-    district = leading_district(reading) or reading.source_district
+    own_place = reading.source_district if party == reading.source_party else None
+    district = own_place or leading_district(reading) or reading.source_district
     short = entry.label or "Wählergruppe"
     if district is None:
         return party, short, False
+    for own in (entry for entry in reading.lexicon.parties.values() if entry.parent == party):
+        if own.district == district:  # a group of this place that the archive has an entry for
+            return own.value, own.label, True
     return f"{party}@{district}", f"{short} ({reading.lexicon.gazetteer.label(district)})", True
 
 
@@ -508,5 +405,28 @@ class PartyClassifier:
                         evidence=evidence,
                     )
                 )
+        tags += self._suggestions(reading, frozenset(candidates))
         order = list(Role)
         return tuple(sorted(tags, key=lambda tag: (order.index(tag.role), -tag.score, tag.value)))
+
+    def _suggestions(self, reading: Reading, named: frozenset[str]) -> list[Tag]:
+        """The parties of coalitions named by a nickname, for people to decide on; a traffic light is no coalition."""
+        if not named and not reading.words & _GOVERNING:
+            return []
+        return [
+            Tag(
+                axis=Axis.PARTY,
+                value=party,
+                label=reading.lexicon.parties[party].label,
+                role=Role.MENTIONED,
+                score=_COALITION_SCORE,
+                by=f"party@{self.version}",
+                evidence=(evidence,),
+            )
+            for party, evidence in {
+                party: coalition.evidence
+                for coalition in coalitions_named(reading)
+                for party in coalition.parties
+                if party in reading.lexicon.parties and party not in named
+            }.items()
+        ]

@@ -15,7 +15,7 @@ from archive_pipeline.classify.reading import Passage, Reading, read
 from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Axis, Finding, Person, Source
 
-__all__ = ["OFFICE", "NamedPerson", "PersonClassifier", "find_persons"]
+__all__ = ["ACADEMIC_TITLES", "OFFICE", "NamedPerson", "PersonClassifier", "find_persons"]
 
 OFFICE = re.compile(
     r"(?:abgeordnete[rn]?|(?:^|[a-zß])leiter(?:in)?s?|vorsitzende[rn]?|vorsitzenden?|sprecher(?:in)?s?|"
@@ -35,10 +35,13 @@ OFFICE = re.compile(
 _SEAT = frozenset({"MdB", "MdL", "MdEP", "MdA", "MdHB", "MdBB"})
 _PARTICLES = frozenset({"von", "van", "zu", "de", "der", "den", "la", "el", "al", "ten", "del", "da"})
 _FORMS = frozenset({"Herr", "Herrn", "Frau"})
-_TITLES = frozenset({"Dr", "Prof", "Dipl", "Ing", "h", "c"})
+ACADEMIC_TITLES = frozenset({"Dr", "Prof", "Dipl", "Ing", "h", "c"})
+"""What can stand between an office and a name."""
+
 _ARTICLES = frozenset({"der", "die", "das", "dem", "den", "des", "ein", "eine", "Der", "Die"})
 _ROLE_WINDOW = 9
 _MAX_ROLE = 70
+_APPOSITION_REACH = 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,12 @@ class NamedPerson:
     def surname(self) -> str:
         """The last word of the name."""
         return self.full.rsplit(" ", 1)[-1]
+
+
+@lru_cache(maxsize=50_000)
+def _is_office(token: str) -> bool:
+    """Asked for most words of a text, and texts share most of their words."""
+    return OFFICE.search(token) is not None
 
 
 def _is_name_word(token: str) -> bool:
@@ -109,10 +118,10 @@ class _Finder:
     def _introduced(self, i: int) -> bool:
         """Whether an office, a title or "so" stands right before token i."""
         grid = self.grid
-        if not i or grid.gaps[i] not in (SPACE, DOT) or OFFICE.search(grid.tokens[i]):
+        if not i or grid.gaps[i] not in (SPACE, DOT) or _is_office(grid.tokens[i]):
             return False
         before = grid.tokens[i - 1]
-        return before in _TITLES or (grid.gaps[i] == SPACE and (before == "so" or bool(OFFICE.search(before))))
+        return before in ACADEMIC_TITLES or (grid.gaps[i] == SPACE and (before == "so" or _is_office(before)))
 
     def _surname_end(self, i: int, known: bool) -> int | None:
         grid, end, capitals = self.grid, None, 0
@@ -164,12 +173,12 @@ class _Finder:
     def _before(self, first: int) -> tuple[str | None, str | None, str | None]:
         """Office, party and bare word of office right before a name."""
         grid, i = self.grid, first - 1
-        while i >= 0 and (grid.tokens[i] in _TITLES or grid.tokens[i] in _FORMS) and grid.gaps[i + 1] in (SPACE, DOT):
+        while i >= 0 and (grid.tokens[i] in ACADEMIC_TITLES or grid.tokens[i] in _FORMS) and grid.gaps[i + 1] in (SPACE, DOT):
             i -= 1
         if i < 0 or grid.gaps[i + 1] not in (SPACE, OTHER, DOT) or (grid.gaps[i + 1] == OTHER and not self._comma(i)):
             return self._apposition(i)
         token = grid.tokens[i]
-        if not OFFICE.search(token) or (grid.gaps[i + 1] == DOT and grid.tokens[i + 1] not in _TITLES):
+        if not OFFICE.search(token) or (grid.gaps[i + 1] == DOT and grid.tokens[i + 1] not in ACADEMIC_TITLES):
             return self._apposition(i)
         start = i
         while start and grid.gaps[start] in (HYPHEN, HANGING) and grid.tokens[start - 1][0].isupper():
@@ -204,7 +213,7 @@ class _Finder:
         if i >= len(grid):
             return None, None
         if grid.tokens[i] in _SEAT and grid.gaps[i] in (SPACE, OTHER):
-            return grid.tokens[i], self._party_near(i, i + 3)
+            return grid.tokens[i], self._party_near(i, i + 3) or self._party_of_apposition(i)
         gap = grid.text[grid.ends[last] : grid.starts[i]]
         if gap.strip() == "(":
             return self._parenthesis(i)
@@ -218,6 +227,14 @@ class _Finder:
                 return self._phrase(i, k)
             k += 1
         return None, None
+
+    def _party_of_apposition(self, seat: int) -> str | None:
+        """ "Eva Muster MdB – der Leiterin des Arbeitskreises der KPV": the party of the office behind a seat."""
+        grid, i = self.grid, seat + 1
+        if i + 1 >= len(grid) or grid.text[grid.ends[seat] : grid.starts[i]].strip() not in (",", "–", "-"):
+            return None
+        office = any(OFFICE.search(token) for token in grid.tokens[i : i + 3])
+        return self._party_near(i, i + _APPOSITION_REACH) if office else None
 
     def _loose(self, i: int) -> tuple[str | None, str | None]:
         """ "Eva Muster die neue Teilhabemanagerin", "Eva Muster vom DRK": an office or a body without a comma."""

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from archive_pipeline.classify.matcher import PARAGRAPH, SPACE, Grid
+from archive_pipeline.classify.matcher import DOT, PARAGRAPH, SPACE, Grid
 from archive_pipeline.classify.names import LexiconSource
-from archive_pipeline.classify.persons import OFFICE, find_persons
+from archive_pipeline.classify.persons import ACADEMIC_TITLES, OFFICE, find_persons
 from archive_pipeline.classify.reading import Reading, read
 from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Finding, Quote, Source
@@ -166,11 +166,18 @@ class _Speech:
         ends_sentence = self.text[span.end - 1] in ".!?"
         if len(words) > 2 and ends_sentence and has_verb and self._after_ascription(span):
             return True
+        told = has_verb and len(words) > 2 and self._said(span)
         return (
             2 <= len(words) < 12
             and self._ascribed(span)
-            and (words[0][0].islower() or ends_sentence or len(words) >= _MIN_WORDS)
+            and (words[0][0].islower() or ends_sentence or told or len(words) >= _MIN_WORDS)
         )
+
+    def _said(self, span: Span) -> bool:
+        """Whether a verb of speech follows right behind the marks: "„Handwerk hat Zukunft“, sagte …"."""
+        behind = self._tokens(span.outer_end, span.outer_end + 40)[:1]
+        comma = self.text[span.outer_end : span.outer_end + 1] == ","
+        return comma and any(self.grid.tokens[i] in self.speech for i in behind)
 
     def _is_title(self, span: Span) -> bool:
         """Whether a word like Film, Motto or über stands right before the marks."""
@@ -294,13 +301,18 @@ class _Speech:
         token = self.grid.tokens[i]
         if token in self.by_surname and not self._inside_name(i):
             return self.by_surname[token]
-        if i and token[0].isupper() and self.grid.gaps[i] == SPACE and not OFFICE.search(token):
-            before = self.grid.tokens[i - 1]
+        if token in ACADEMIC_TITLES:
+            return None
+        name = i  # of "Frau Prof. Dr. Muster" the token behind the titles
+        while name and self.grid.tokens[name - 1] in ACADEMIC_TITLES and self.grid.gaps[name] in (SPACE, DOT):
+            name -= 1
+        before = self.grid.tokens[name - 1] if name else ""
+        if token[0].isupper() and self.grid.gaps[name] == SPACE and not OFFICE.search(token):
             if before in ("Frau", "Herr", "Herrn") or OFFICE.search(before):
                 return token
-        if i and self.grid.tokens[i - 1] in ("der", "die", "Der", "Die"):
+        if before in ("der", "die", "Der", "Die"):
             return self.by_office.get(_office_stem(token))
-        if i and self.grid.tokens[i - 1] == "so" and token[0].isupper() and self.grid.gaps[i] != PARAGRAPH:
+        if before == "so" and token[0].isupper() and self.grid.gaps[name] != PARAGRAPH and not OFFICE.search(token):
             return token
         return None
 
@@ -313,6 +325,7 @@ _PRONOUNS = frozenset({"er", "sie", "Er", "Sie"})
 _FINITE = frozenset({"ist", "hat", "wird", "wurde", "war", "sind", "haben", "werden", "fand", "steht"})
 
 
+@lru_cache(maxsize=20_000)
 def _office_stem(office: str) -> str:
     return re.sub(r"(?:e?[ns]|er)$", "", office)
 

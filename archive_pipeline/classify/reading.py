@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import Literal
 
@@ -40,6 +41,15 @@ _ADDRESS = re.compile(
     r"@|\(at\)|www\.|https?:|^\W*(?:Tel|Fax|E-?Mail|Mobil|Telefon|Internet)|\b\d{5}\b|\w \d+[a-z]?$|\d{3}"
 )
 _ABOUT_VERB = re.compile(r" (?:ist|hat|sind|berät|vertritt|setzt|engagiert|unterstützt|hilft|bietet|besteht|macht)\b")
+
+
+_ANNOUNCED = re.compile(
+    r"^(?:(?:Presse|Medien)-?(?:[Mm]itteilung|[Ii]nformation|[Ee]rklärung|[Ii]nfo|[Mm]eldung|[Dd]ienst)|Stellungnahme)"
+    r"(?: Nr\. ?\S+)? (?:der|des|von|vom)(?: (?:der|dem))? (?P<name>[A-ZÄÖÜ][^.!?:\n]{2,80}?)(?:,? (?:vom|am) \d.*)?$"
+)
+"""A heading that says whose release it is: "Pressemitteilung der SPD-Ratsfraktion Musterstadt"."""
+
+_HEADING_LINES = 3
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -102,7 +112,7 @@ def _is_german(article: Article, grid: Grid) -> bool:
     return sum(token in _GERMAN for token in sample) >= _GERMAN_SHARE * len(sample)
 
 
-def _passage(field: Literal["text", "title"], text: str, lexicon: Lexicon) -> Passage:
+def _passage(field: Literal["text", "title"], text: str, lexicon: Lexicon, day: date | None) -> Passage:
     grid = tokenise(text)
     lead = len(grid) if field == "title" else sum(1 for start in grid.starts[:120] if start < LEAD)
     body_end = len(grid)
@@ -110,14 +120,15 @@ def _passage(field: Literal["text", "title"], text: str, lexicon: Lexicon) -> Pa
         tails = [m.start() for m in _TAIL.finditer(text, len(text) // 2)]
         if tails:
             body_end = sum(1 for start in grid.starts if start < tails[0])
-    return Passage(
-        field=field, grid=grid, matches=tuple(lexicon.index.find(grid)), lead=lead, body_end=max(body_end, lead)
-    )
+    return Passage(field=field, grid=grid, matches=lexicon.find(grid, day), lead=lead, body_end=max(body_end, lead))
 
 
 def sender_lines(article: Article) -> tuple[str, ...]:
-    """The lines that say who sends a release: issuer line, the names in the contact block, author, "Über uns"."""
+    """The lines that say who sends a release: issuer line, heading, the names in the contact block, author,
+    "Über uns"."""
     lines = [article.source_line or ""]
+    opening = [article.title or "", *article.text[:LEAD].split("\n")[:_HEADING_LINES]]
+    lines += [found["name"] for line in opening if (found := _ANNOUNCED.match(line.strip()))]
     names = [_HEADING.sub("", line).strip() for line in (article.contact or "").split("\n")]
     lines += [line for line in names if line and line[-1] != ":" and not _ADDRESS.search(line)][:2]
     about = (article.boilerplate or "").split("\n")
@@ -131,21 +142,25 @@ def sender_lines(article: Article) -> tuple[str, ...]:
 def _read(
     article: Article, lexicon: Lexicon, district: str | None, party: str | None, organisation: str | None
 ) -> Reading:
-    text = _passage("text", article.text[:MAX_TEXT], lexicon)
-    title = _passage("title", article.title or "", lexicon)
+    day = article.published
+    group, at, place = (party or "").partition("@")
+    if at and party not in lexicon.parties:  # a voter group by its type and place, "uwg@05370"
+        party, district = group, district or place
+    text = _passage("text", article.text[:MAX_TEXT], lexicon, day)
+    title = _passage("title", article.title or "", lexicon, day)
     return Reading(
         article=article,
         lexicon=lexicon,
         text=text,
         title=title,
-        subtitle=_passage("title", article.subtitle or "", lexicon),
-        sender=_passage("title", "\n\n".join(sender_lines(article)), lexicon),
+        subtitle=_passage("title", article.subtitle or "", lexicon, day),
+        sender=_passage("title", "\n\n".join(sender_lines(article)), lexicon, day),
         words=frozenset(text.grid.tokens) | frozenset(title.grid.tokens),
         german=_is_german(article, text.grid),
         host_district=district_of_host(article.url, lexicon.gazetteer),
         host_party=party_of_host(article.url),
         host_organisation=organisation_of_host(article.url, lexicon.host_organisations),
-        source_district=district,
+        source_district=lexicon.gazetteer.today(district)[0] if district else None,
         source_party=party,
         source_organisation=organisation,
     )

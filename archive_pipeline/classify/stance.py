@@ -16,16 +16,16 @@ __all__ = ["OFFICE_OR_BRANCH", "Stance", "stance_at"]
 
 
 OFFICE_OR_BRANCH = re.compile(
-    r"^(?:Kreisverband(?:e?s)?|Ortsverein[s]?|Ortsverband(?:e?s)?|Stadtverband(?:e?s)?|Gemeindeverband(?:e?s)?|"
-    r"Kreistagsfraktion|Ratsfraktion|Stadtratsfraktion|Gemeinderatsfraktion|Fraktion|Landtagsfraktion|"
-    r"Bundestagsfraktion|Landesverband(?:e?s)?|Unterbezirk[s]?|Bezirksverband(?:e?s)?|Kreisvorstand(?:e?s)?|"
-    r"Kreisvorsitzende[rn]?|Landtagsabgeordnete[rn]?|Bundestagsabgeordnete[rn]?|Abgeordnete[rn]?|Ortsvorsitzende[rn]?|"
-    r"Fraktionsvorsitzende[rn]?|Fraktionschef(?:in)?|Landesvorsitzende[rn]?|Bundesvorsitzende[rn]?|Stadtverordnete[rn]?|"
-    r"Stadtverordnetenfraktion|Bezirksfraktion|Kreistagsmitglied[er]*|Mandatsträger[n]?|Politiker(?:in)?|Kandidat(?:in)?|"
-    r"Bürgermeisterkandidat(?:in)?|Landratskandidat(?:in)?|Ratsmitglied[er]*|Parteitag|Kreisparteitag|Ortsgruppe|"
-    r"Sprecher(?:in)?|Generalsekretär(?:in)?|Kreisgeschäftsführer(?:in)?|Stadtrat|Stadträtin|Landesgruppe|Vorstand|"
-    r"Europaabgeordnete[rn]?|Vorsitzende[rn]?|(?:Kreis|Landes|Fraktions|Orts|Stadt|Presse)sprecher(?:in)?|Gruppe|"
-    r"Kreisversammlung|Mitgliederversammlung|Landtagsgruppe|City|Ratsfrau|Ratsherr|Bezirksverordnete[rn]?|Kreispartei|Ratsgruppe|MdB|MdL|Landesgeschäftsstelle|Basisgruppe)$"
+    r"^(?:(?:Kreis|Orts|Stadt|Gemeinde|Landes|Bezirks|Stadtbezirks|Amts|Samtgemeinde|Regions|Unterbezirks|Bundes)"
+    r"(?:verband(?:e?s)?|verein[s]?|vorstand(?:e?s)?|vorsitz|partei|gruppe|parteitag|sprecher(?:in)?|geschäftsstelle)|"
+    r"(?:[A-ZÄÖÜ][a-zäöüß]+)?[Ff]raktion|(?:[A-ZÄÖÜ][a-zäöüß]+)?[Ff]raktionsvorsitzende[rn]?|"
+    r"(?:[A-ZÄÖÜ][a-zäöüß]+)?[Aa]bgeordnete[rn]?|(?:Kreis|Orts|Landes|Bundes|Stadtverbands|Unterbezirks|Bezirks)?"
+    r"[Vv]orsitzende[rn]?|Unterbezirk[s]?|Fraktionschef(?:in)?|Stadtverordnete[rn]?|(?:Kreistags|Rats)mitglied[er]*|"
+    r"Mandatsträger[n]?|Politiker(?:in)?|(?:Bürgermeister|Landrats|Oberbürgermeister|Direkt|Spitzen|Landtags|Bundestags)?"
+    r"[Kk]andidat(?:in)?|Parteitag|Sprecher(?:in)?|Generalsekretär(?:in)?|Kreisgeschäftsführer(?:in)?|Stadtrat|Stadträtin|"
+    r"Kreisrat|Kreisrätin|Gemeinderat|Gemeinderätin|Vorstand|(?:Fraktions|Presse)sprecher(?:in)?|Gruppe|Kreisversammlung|"
+    r"Mitgliederversammlung|Landtagsgruppe|City|Ratsfrau|Ratsherr|Bezirksverordnete[rn]?|Ratsgruppe|MdB|MdL|MdEP|MdA|"
+    r"MdHB|MdBB|Basisgruppe|Hochschulgruppe|Stadtteilgruppe|Kreistagsgruppe|Arbeitsgemeinschaft)$"
 )
 """An office, a mandate or a branch of a party."""
 
@@ -73,6 +73,7 @@ _OPENS_WITH_OTHER = frozenset(
      "Zudem", "Außerdem", "Dabei", "Anlass", "Gemeinsam", "Erneut", "Auch", "Klar", "Scharf", "Deutlich",
      "Positiv", "Einig", "Das", "Dies"}
 )  # fmt: skip
+_OPENING_ADVERBS = frozenset({"Auch", "Nur", "Selbst", "Sogar", "Allein"})
 _TITLE_MARK = re.compile(r"\s?[:–|]|\s-\s|\s\+\+")
 _BREAK = re.compile(r"[.!?:;„“”»«\"]|\n\n|\s[–-]\s")
 _MAX_SENTENCE = 40
@@ -99,7 +100,9 @@ def _names_sender(passage: Passage, first: int, last: int) -> bool:
         if _TITLE_MARK.match(grid.text[grid.ends[i] : grid.starts[i + 1]]):
             return True
         following = grid.tokens[i + 1]
-        if grid.gaps[i + 1] not in (SPACE, HYPHEN) or not (following[0].isupper() or following in ("in", "im", "am")):
+        pair = grid.text[grid.ends[i] : grid.starts[i + 1]].strip() in ("&", "/", "+")
+        linked = following[0].isupper() or following in ("in", "im", "am", "und")
+        if not linked or (grid.gaps[i + 1] not in (SPACE, HYPHEN) and not pair):
             return False
     return False
 
@@ -118,10 +121,16 @@ def stance_at(passage: Passage, first: int, last: int) -> Stance:
         i -= 1
     article = i >= start and grid.tokens[i] in _ARTICLES
     i = _before_article(passage, i, start)
+    if i > start and grid.tokens[i] == "von" and OFFICE_OR_BRANCH.match(grid.tokens[i - 1]):
+        i -= 1  # "die Fraktion von Bündnis 90/Die Grünen"
     if i >= start and OFFICE_OR_BRANCH.match(grid.tokens[i]) and grid.gaps[i + 1] == SPACE:
         i = _before_article(passage, i - 1, start)
         article = False
+        if i >= start and grid.tokens[i] == "als":
+            return Stance.NEUTRAL  # "sagt Eva Muster als Vorsitzende der SPD"
     if i >= start and grid.tokens[i] == "sich":
+        i -= 1
+    if i == start and grid.tokens[i] in _OPENING_ADVERBS:
         i -= 1
     if i < start:
         return Stance.SUBJECT

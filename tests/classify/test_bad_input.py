@@ -1,5 +1,8 @@
 """No text, however odd, breaks a classifier, and none of these names a district."""
 
+import time
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -82,3 +85,72 @@ def test_no_district_is_invented(text):
 )
 def test_long_and_shapeless_text(text):
     check(Article(text=text), Source(id="t"))
+
+
+RELEASE = (
+    "Der Landrat des Kreises Soest, Eva Muster (SPD), sagt: „Wir bauen eine Schule in Lippstadt und Werl.“ "
+    "Die CDU-Fraktion im Kreistag ist dagegen. "
+)
+FOREIGN = {
+    "turkish": (
+        "Belediye başkanı bugün yeni okulu açtı. Çocuklar ve aileleri törene katıldı. Halle ve Hof şehirlerinde "
+        "yaşayan vatandaşlar için yeni bir merkez kuruldu. Münster ve Essen kentlerinden konuklar geldi, SPD de geldi."
+    ),
+    "polish": (
+        "Starosta powiatu otworzył nową szkołę. Mieszkańcy gminy przybyli licznie, także goście z Essen i Hof. Radni "
+        "przyjęli budżet na rok przyszły i dziękowali wszystkim wolontariuszom za pomoc w organizacji w Münster."
+    ),
+    "english": (
+        "The mayor of Essen met students from Münster and Halle in the town hall. The council of Hof will vote on the "
+        "budget next week, and the SPD said it would agree. People from Soest came and asked many questions."
+    ),
+    "arabic": "افتتح رئيس البلدية مدرسة جديدة في مدينة Essen و Münster. وقال إن التعليم هو المستقبل في Soest و Hof.",
+}
+
+
+def districts_of(article: Article) -> set[str]:
+    found = findings_of(article, Source(id="t"))
+    return {f.value for f in found if isinstance(f, Tag) and f.axis == "district" and f.score >= 0.5}
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_names_in_other_languages_are_no_districts(language):
+    article = Article(text=FOREIGN[language])
+    assert districts_of(article) == set()
+    check(article, Source(id="t"))
+
+
+@pytest.mark.parametrize(
+    ("text", "possible"),
+    [
+        ("Der Landrat des Kreises S\u043eest und die Stadt L\u0456ppstadt laden alle ein.", set()),  # Cyrillic
+        ("Der Landrat des Kreises \uff33\uff4f\uff45\uff53\uff54 lädt alle herzlich ein.", {"05974"}),  # full width
+        ("Der Landrat des Kreises So\u200dest und die Stadt Mün\u200bster laden ein.", {"05974", "05515"}),
+        (unicodedata.normalize("NFD", "Der Landrat des Kreises Gütersloh lädt zum Fest ein."), {"05754"}),
+        ("DER LANDRAT DES KREISES SOEST SAGT DANKE, UND DIE SPD SOEST LÄDT EIN.", {"05974"}),
+        ("der landrat des kreises soest lädt ein und die stadt werl kommt auch", {"05974"}),
+    ],
+)
+def test_look_alikes_name_what_they_look_like_or_nothing(text, possible):
+    assert districts_of(Article(text=text)) <= possible
+    check(Article(text=text), Source(id="t"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RELEASE * 14_000,
+        RELEASE.upper() * 14_000,
+        "".join(c for c in RELEASE if c.isalnum() or c == " ") * 14_000,
+        "„" * 2_000_000,
+        "Verein für " * 180_000,
+        "Kreisverband Soest " * 105_000,
+        "Kreis Soest\n\n" * 150_000,
+    ],
+    ids=["running", "capitals", "no punctuation", "marks", "half names", "names", "lines"],
+)
+def test_two_megabytes_are_read_in_time(text):
+    """Ten seconds are many times what it takes: only a rule that grows with the square of the text needs longer."""
+    started = time.process_time()
+    check(Article(text=text), Source(id="t"))
+    assert time.process_time() - started < 10
