@@ -7,27 +7,37 @@ when they are read, so they outrank this as they outrank every run.
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from typing import Literal
 
 from sqlite_utils import Database
 
-from archive_pipeline.archive.captures import CaptureRow, capture_rows
-from archive_pipeline.archive.database import write_tx
+from archive_pipeline.archive.captures import CaptureRow, capture_rows, known_lengths
 from archive_pipeline.archive.events import record_event
+from archive_pipeline.archive.holds import released_here, waiting_records
 from archive_pipeline.archive.reading import derived_tags, load_releases
-from archive_pipeline.archive.releases import store_derivation
 from archive_pipeline.archive.runs import known_source
+from archive_pipeline.committing import logged_tx, take_up
 from archive_pipeline.errors import FixityError
 from archive_pipeline.model import Article, Axis, Capture, Processed, Release, Source, Tag
-from archive_pipeline.pipeline import commit
-from archive_pipeline.processing import classify
-from archive_pipeline.warc import WarcStore
+from archive_pipeline.processing import classify, let_through
+from archive_pipeline.reusing import update_reuse
+from archive_pipeline.warc import DerivationLog, StoredCapture, WarcStore
 from archive_pipeline.workers import Job, Workers
 from archive_pipeline.workspace import SOFTWARE, Workspace, utc_now
 
-__all__ = ["Difference", "Reprocessed", "Stage", "reprocess"]
+__all__ = [
+    "Difference",
+    "Reprocessed",
+    "Stage",
+    "TakenUp",
+    "named_capture",
+    "reprocess",
+    "source_of",
+    "take_up_released",
+]
 
 Stage = Literal["clean", "classify"]
 
@@ -84,8 +94,18 @@ def reprocess(
     well. `told` hears of every difference. `dry_run` writes nothing. Raises LockedError.
     """
     result = Reprocessed()
-    with workspace.writing("reprocess") as db, workspace.workers(workers) as pool:
+    with (
+        workspace.writing("reprocess") as db,
+        workspace.workers(workers) as pool,
+        closing(workspace.derivation_log()) as log,
+    ):
         store = workspace.warc_store()
+        if not dry_run:
+            known = known_lengths(db)
+            store.recover(known)
+            log.recover(known)
+            for _ in take_up(db, pool, store, log):
+                pass
         wanted = iter([row["id"] for row in db.query("SELECT id FROM release ORDER BY rowid")])
         if release_ids is not None:
             wanted = iter(release_ids)
@@ -94,14 +114,15 @@ def reprocess(
             outcomes = work.process(load_releases(db, batch))
             differences = [(one, release, processed) for one, release, processed in outcomes if _matters(one)]
             if not dry_run:
-                _write(db, differences, stage)
+                _write(db, log, differences, stage)
             for one, _, _ in differences:
                 _count(result, one)
                 told(one)
         if stage == "clean" and release_ids is None:
-            _try_again(workspace, db, store, pool, result, dry_run=dry_run, told=told)
+            _try_again(workspace, db, (store, log), pool, result, dry_run=dry_run, told=told)
         if not dry_run:
             workspace.update_index(db)
+            update_reuse(db)
     return result
 
 
@@ -123,26 +144,29 @@ class _Batch:
         captures = _captures(self.db, releases)
         if self.stage == "classify":
             for release in releases:
-                source = source_of(self.workspace, self.db, release.source_id)
-                processed = classify(release.article, _named(release), source, self.workspace.plugins)
+                source = self.pool.learned(source_of(self.workspace, self.db, release.source_id))
+                processed = classify(release.article, named_capture(release), source, self.workspace.plugins)
                 yield _difference(release, before.get(release.id, ()), processed), release, processed
             return
         waiting: deque[Release] = deque()
 
         def jobs() -> Iterator[Job]:
             for release in releases:
-                capture = self._read(captures[release.id])
-                if capture is not None:
+                stored = self._read(captures[release.id])
+                if stored is not None:
                     waiting.append(release)
-                    yield capture, source_of(self.workspace, self.db, release.source_id)
+                    yield stored.capture, _source(self.workspace, self.db, stored)
 
+        released = released_here(self.db)
         for processed in self.pool.process(jobs()):  # read one by one: the bodies of a batch may be large
             release = waiting.popleft()
-            yield _difference(release, before.get(release.id, ()), processed), release, processed
+            is_released = captures[release.id].record_id in released
+            result = let_through(processed) if is_released else processed
+            yield _difference(release, before.get(release.id, ()), result), release, result
 
-    def _read(self, row: CaptureRow) -> Capture | None:
+    def _read(self, row: CaptureRow) -> StoredCapture | None:
         try:
-            return self.store.read(row.warc_file, row.warc_offset)
+            return self.store.read_stored(row.warc_file, row.warc_offset)
         except FixityError as error:
             self.result.damaged.append(error.message)
             return None
@@ -158,7 +182,7 @@ def _captures(db: Database, releases: Sequence[Release]) -> dict[str, CaptureRow
     return found
 
 
-def _named(release: Release) -> Capture:
+def named_capture(release: Release) -> Capture:
     """A capture that only names the document, for classifiers."""
     return Capture(
         source_id=release.source_id,
@@ -178,6 +202,12 @@ def source_of(workspace: Workspace, db: Database, source_id: str) -> Source:
         if source.id == source_id:
             return source
     return known_source(db, source_id)
+
+
+def _source(workspace: Workspace, db: Database, stored: StoredCapture) -> Source:
+    """The source as it is now; what was imported past the quality gate stays past it."""
+    source = source_of(workspace, db, stored.source.id)
+    return source if stored.source.gate else replace(source, gate=False)
 
 
 def _difference(release: Release, before: Sequence[Tag], processed: Processed) -> Difference:
@@ -224,9 +254,15 @@ def _count(result: Reprocessed, difference: Difference) -> None:
     result.removed.update(tag.axis for tag in difference.removed)
 
 
-def _write(db: Database, differences: Sequence[tuple[Difference, Release, Processed]], stage: Stage) -> None:
+def _write(
+    db: Database,
+    log: DerivationLog,
+    differences: Sequence[tuple[Difference, Release, Processed]],
+    stage: Stage,
+) -> None:
     now = utc_now()
-    with write_tx(db):
+    captures = _captures(db, [release for _, release, _ in differences])
+    with logged_tx(db, log) as ledger:
         for difference, release, processed in differences:
             if difference.refusal is not None:
                 detail = f"reprocess: würde heute nicht angenommen ({difference.refusal}); bleibt, wie es ist"
@@ -234,9 +270,8 @@ def _write(db: Database, differences: Sequence[tuple[Difference, Release, Proces
                     db, "validation", at=now, agent=SOFTWARE, subject=release.id, outcome="warning", detail=detail
                 )
                 continue
-            number = store_derivation(db, release.id, release.version_id, processed, software=SOFTWARE, now=now)
-            detail = f"reprocess --stage {stage}: Ableitung {number}"
-            record_event(db, "metadata modification", at=now, agent=SOFTWARE, subject=release.id, detail=detail)
+            record_id = captures[release.id].record_id
+            ledger.derive(release, record_id, processed, detail=f"reprocess --stage {stage}", now=now)
 
 
 HELD_BACK = """state IN ('quarantined', 'skipped', 'failed') AND kind = 'document' AND NOT EXISTS (
@@ -247,7 +282,7 @@ HELD_BACK = """state IN ('quarantined', 'skipped', 'failed') AND kind = 'documen
 def _try_again(
     workspace: Workspace,
     db: Database,
-    store: WarcStore,
+    files: tuple[WarcStore, DerivationLog],
     pool: Workers,
     result: Reprocessed,
     *,
@@ -255,6 +290,8 @@ def _try_again(
     told: Callable[[Difference], None],
 ) -> None:
     """What was held back may pass the rules of today."""
+    store, log = files
+    released = released_here(db)
     rows = iter(list(capture_rows(db, HELD_BACK, [1])))
     while batch := list(islice(rows, RELEASES_A_BATCH)):
         waiting: deque[tuple[Capture, Source]] = deque()
@@ -262,21 +299,59 @@ def _try_again(
         def jobs(batch: Sequence[CaptureRow], waiting: deque[tuple[Capture, Source]]) -> Iterator[Job]:
             for row in batch:
                 try:
-                    capture = store.read(row.warc_file, row.warc_offset)
+                    stored = store.read_stored(row.warc_file, row.warc_offset)
                 except FixityError as error:
                     result.damaged.append(error.message)
                     continue
-                source = source_of(workspace, db, row.source_id)
-                waiting.append((replace(capture, body=b""), source))
-                yield capture, source
+                source = _source(workspace, db, stored)
+                waiting.append((replace(stored.capture, body=b""), source))
+                yield stored.capture, source
 
         outcomes = [(*waiting.popleft(), done) for done in pool.process(jobs(batch, waiting))]
+        outcomes = [
+            (capture, source, let_through(done) if capture.record_id in released else done)
+            for capture, source, done in outcomes
+        ]
         accepted = [(capture, source, done) for capture, source, done in outcomes if done.status == "accepted"]
         if not dry_run:
-            with write_tx(db):
+            with logged_tx(db, log) as ledger:
                 for capture, source, done in accepted:
-                    commit(db, capture, source, done)
+                    ledger.commit(capture, source, done)
         for capture, _, done in accepted:
             result.accepted += 1
             title = done.article.title if done.article and done.article.title else capture.key
             told(Difference(release_id="", title=title, added=done.tags))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenUp:
+    """What became of a document that a person released from quarantine: its release, or why there is none."""
+
+    key: str
+    release_id: str | None
+    reason: str | None
+
+
+def take_up_released(workspace: Workspace, db: Database) -> list[TakenUp]:
+    """Make releases of the documents in quarantine that people released. Call with the writer lock held. Raises
+    FixityError when a record can't be read."""
+    store, log = workspace.warc_store(), workspace.derivation_log()
+    known = known_lengths(db)
+    store.recover(known)
+    log.recover(known)
+    taken = []
+    with workspace.workers(1) as pool:
+        for _ in take_up(db, pool, store, log):
+            pass
+        for record_id in waiting_records(db):
+            row = next(capture_rows(db, "record_id = ?", [record_id]))
+            found = store.read_stored(row.warc_file, row.warc_offset)
+            source = _source(workspace, db, found)
+            done = let_through(next(iter(pool.process([(found.capture, source)]))))
+            stored = None
+            if done.status == "accepted":
+                with logged_tx(db, log) as ledger:
+                    stored = ledger.commit(found.capture, source, done)
+            taken.append(TakenUp(key=row.key, release_id=stored.release_id if stored else None, reason=done.reason))
+    log.close()
+    return taken

@@ -1,111 +1,177 @@
-"""What people decide. Every decision is appended and synced to `decisions.jsonl` before the database sees it.
+"""`decisions.jsonl`: the record of what people decide, one of the archive's two truths.
 
-A decision holds axis, value, role and note, never offsets, so it outlives every rerun. The newest decision on a
-value of a release counts; the view `v_tag` applies it.
+Every decision is appended and synced before the database sees it. The database knows how far it has read the file; what
+lies behind, because a process was killed between the two, is applied before anything else is decided.
 """
 
+import hashlib
 import os
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
 from sqlite_utils import Database
 
 from archive_pipeline.archive.database import write_tx
-from archive_pipeline.archive.releases import note_change
-from archive_pipeline.errors import ArchiveError
-from archive_pipeline.model import Axis, Role
+from archive_pipeline.archive.decision_forms import Decision
+from archive_pipeline.errors import ArchiveError, MigrationNeededError
 
-__all__ = ["TagDecision", "append_decision", "apply_decision", "apply_new_decisions", "read_decisions"]
+__all__ = ["append_decisions", "apply_new_decisions", "decide", "read_decisions"]
 
+ADAPTER: TypeAdapter[Decision] = TypeAdapter(Decision)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagDecision:
-    """A person added or removed a tag. `schema` names the form of the line."""
+DECISIONS_A_TRANSACTION = 1000
 
-    id: str
-    release_id: str
-    axis: Axis
-    value: str
-    label: str
-    role: Role
-    action: Literal["add", "remove"]
-    note: str | None = None
-    decided_by: str
-    decided_at: datetime
-    schema: Literal["apl/tag-decision/1"] = "apl/tag-decision/1"
+TAIL = 4096
+"""Bytes before the known end that show whether the file is still the one that was read."""
 
 
-ADAPTER = TypeAdapter(TagDecision)
+@dataclass(frozen=True, slots=True)
+class _Line:
+    decision: Decision
+    end: int
 
 
-def append_decision(path: Path, decision: TagDecision) -> None:
-    """Append one line and sync it to disk. A torn last line (a crash in mid-write) is ended first."""
-    line = ADAPTER.dump_json(decision) + b"\n"
+def decide(db: Database, path: Path, decisions: Sequence[Decision]) -> None:
+    """Write decisions down, then apply them and whatever else the database doesn't have yet. Call with the writer lock
+    held. Raises ArchiveError when the file can't be read; nothing is written then."""
+    apply_new_decisions(db, path)
+    append_decisions(path, decisions)
+    apply_new_decisions(db, path)
+
+
+def append_decisions(path: Path, decisions: Sequence[Decision]) -> None:
+    """Append one line each and sync them to disk: all of them or, when the disk is full, none. A torn last line (a
+    crash in mid-write) is ended first."""
+    data = b"".join(ADAPTER.dump_json(decision) + b"\n" for decision in decisions)
+    is_new = not path.exists()
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         size = os.fstat(handle).st_size
         if size and os.pread(handle, 1, size - 1) != b"\n":
-            os.write(handle, b"\n")
-        os.write(handle, line)
+            data = b"\n" + data
+        try:
+            while data:
+                data = data[os.write(handle, data) :]
+            os.fsync(handle)
+        except OSError:
+            os.ftruncate(handle, size)
+            raise
+    finally:
+        os.close(handle)
+    if is_new:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
-def read_decisions(path: Path) -> Iterator[TagDecision]:
-    """All decisions in order. A last line that is torn is left out; any other unreadable line raises ArchiveError."""
+def read_decisions(path: Path) -> Iterator[Decision]:
+    """All decisions in order. A torn line is left out. Any other unreadable line raises ArchiveError, one in a form of
+    a newer version MigrationNeededError: nothing that people decided is passed over."""
+    for line in _read(path, 0):
+        yield line.decision
+
+
+def _read(path: Path, start: int) -> Iterator[_Line]:
     if not path.exists():
         return
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            yield ADAPTER.validate_json(line)
-        except ValidationError as error:
-            torn = number == len(lines) or not line.endswith(b"}")
-            if torn:
+    end = start
+    with path.open("rb") as file:
+        file.seek(start)
+        for line in file:
+            end += len(line)
+            if not line.strip():
                 continue
-            raise ArchiveError(
-                f"{path.name}:{number} ist keine lesbare Entscheidung: {error.errors()[0]['msg']}",
-                hint="Zeile prüfen; sie ist eine der beiden Wahrheiten des Archivs und wird nicht übergangen",
-            ) from error
+            try:
+                yield _Line(ADAPTER.validate_json(line), end)
+            except ValidationError as error:
+                is_torn = not line.rstrip(b"\r\n").endswith(b"}") or not line.endswith(b"\n")
+                if not is_torn:
+                    raise _unreadable(path, end, error) from error
+
+
+def _unreadable(path: Path, end: int, error: ValidationError) -> ArchiveError:
+    with path.open("rb") as file:
+        number = file.read(end).count(b"\n")
+    problem = error.errors()[0]
+    where = f"{path.name}:{number}"
+    if problem["type"] == "union_tag_invalid":
+        context: dict[str, Any] = problem.get("ctx", {})
+        return MigrationNeededError(
+            f"{where} ist eine Entscheidung, die diese Version nicht kennt ({context.get('tag')}): eine neuere Version "
+            "hat sie geschrieben",
+            hint="archive-pipeline aktualisieren: pip install -U archive-pipeline",
+        )
+    return ArchiveError(
+        f"{where} ist keine lesbare Entscheidung: {problem['msg']}",
+        hint="Zeile prüfen; sie ist eine der beiden Wahrheiten des Archivs und wird nicht übergangen",
+    )
 
 
 def apply_new_decisions(db: Database, path: Path) -> int:
-    """Apply the decisions of the file that the database doesn't have: a process was killed between the two. Returns
-    how many. Raises ArchiveError at an unreadable line, when those before it are applied."""
-    known = {row["id"] for row in db.query("SELECT id FROM tag_decision")}
+    """Apply the decisions of the file that the database doesn't have. Returns how many. Only what was added since is
+    read; a file that is not the one known (restored, edited) is read from its beginning. Raises ArchiveError at an
+    unreadable line, when those before it are applied."""
+    start = _known_length(db, path)
+    if not path.exists() or path.stat().st_size == start:
+        return 0
     applied = 0
-    for decision in read_decisions(path):
-        if decision.id not in known:
-            with write_tx(db):
-                apply_decision(db, decision)
-            applied += 1
+    waiting: list[_Line] = []
+    try:
+        for line in _read(path, start):
+            waiting.append(line)
+            if len(waiting) == DECISIONS_A_TRANSACTION:
+                applied += _apply(db, path, waiting)
+                waiting = []
+    finally:  # at an unreadable line, too
+        if waiting:
+            applied += _apply(db, path, waiting)
     return applied
 
 
-def apply_decision(db: Database, decision: TagDecision) -> None:
-    """Put a decision into the database and announce the change. Call inside `write_tx`."""
-    db.execute(
-        """INSERT OR IGNORE INTO tag_decision
-           (id, release_id, axis, value, label, role, action, note, decided_by, decided_at)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        [
-            decision.id,
-            decision.release_id,
-            decision.axis,
-            decision.value,
-            decision.label,
-            decision.role,
-            decision.action,
-            decision.note,
-            decision.decided_by,
-            decision.decided_at.isoformat(),
-        ],
-    )
-    note_change(db, decision.release_id, "tagged", decision.decided_at)
+def _apply(db: Database, path: Path, lines: Sequence[_Line]) -> int:
+    applied = 0
+    with write_tx(db):
+        for line in lines:
+            decision = line.decision
+            added = db.execute(
+                """INSERT OR IGNORE INTO decision (id, schema, batch, decided_by, decided_at, note)
+                   VALUES (?, ?, ?, ?, ?, ?)""",
+                [
+                    decision.id,
+                    decision.schema,
+                    decision.batch or decision.id,
+                    decision.decided_by,
+                    decision.decided_at.isoformat(),
+                    decision.note,
+                ],
+            )
+            if added.rowcount:
+                decision.apply(db)
+                applied += 1
+        end = lines[-1].end
+        db.execute("DELETE FROM decisions_read")
+        db.execute("INSERT INTO decisions_read (length, tail) VALUES (?, ?)", [end, _tail(path, end)])
+    return applied
+
+
+def _known_length(db: Database, path: Path) -> int:
+    """Up to which byte the database has the file, 0 if it is another file."""
+    row = next(db.query("SELECT length, tail FROM decisions_read"), None)
+    if row is None or not path.exists() or path.stat().st_size < row["length"]:
+        return 0
+    return int(row["length"]) if _tail(path, row["length"]) == row["tail"] else 0
+
+
+def _tail(path: Path, end: int) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, end - TAIL))
+        return hashlib.sha256(file.read(min(TAIL, end))).hexdigest()
