@@ -9,7 +9,7 @@ import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from time import monotonic
@@ -18,14 +18,13 @@ from typing import Literal
 from sqlite_utils import Database
 
 from archive_pipeline.archive.captures import (
-    adopt_attachments,
     attach,
-    is_recorded,
     is_repeated,
     known_lengths,
     record_capture,
     repeat,
     set_lengths,
+    warc_lengths,
 )
 from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.decisions import apply_new_decisions
@@ -35,7 +34,6 @@ from archive_pipeline.archive.frontier import (
     count_settled,
     due_items,
     ending,
-    is_substitute,
     offer,
     plan_check,
     restore,
@@ -43,18 +41,22 @@ from archive_pipeline.archive.frontier import (
     settle_check,
 )
 from archive_pipeline.archive.reading import load_release
-from archive_pipeline.archive.releases import Stored, store_release
+from archive_pipeline.archive.relaunch import relaunch_of, suspect_relaunch, tell_relaunch
+from archive_pipeline.archive.releases import Stored
 from archive_pipeline.archive.runs import begin_run, finish_run, record_failure, record_requests, record_visit
+from archive_pipeline.archive.versions import note_removal
+from archive_pipeline.committing import logged_tx, take_up
 from archive_pipeline.errors import ArchiveError
 from archive_pipeline.fetch import Robots
 from archive_pipeline.fetch.http import PRODUCT
 from archive_pipeline.fetching import Attempted, Discovered, Finished, Lanes, Message, Offered
 from archive_pipeline.model import Capture, Failure, Processed, Request, RunReport, Source, SourceReport
-from archive_pipeline.warc import StoredCapture, WarcStore
+from archive_pipeline.reusing import update_reuse
+from archive_pipeline.warc import StoredCapture, WarcStore, update_cdxj
 from archive_pipeline.workers import Workers
 from archive_pipeline.workspace import SOFTWARE, Connections, Workspace, http_client, utc_now
 
-__all__ = ["Connections", "batched", "commit", "run"]
+__all__ = ["Connections", "run"]
 
 ITEMS_A_BATCH = 25
 BYTES_A_BATCH = 32_000_000
@@ -95,6 +97,8 @@ def run(
         finally:
             journey.close()
         workspace.update_index(db)
+        update_cdxj(workspace.data, warc_lengths(db))
+        update_reuse(db)
         report = journey.report(started)
         finish_run(db, report)
         workspace.plugins.run_finished(report)
@@ -207,6 +211,7 @@ class _Journey:
         self.run_id = run_id
         self.progress = progress
         self.store: WarcStore = workspace.warc_store()
+        self.log = workspace.derivation_log()
         self.stop = threading.Event()
         self.client = http_client(workspace.config.archive, connections, sleep=self._wait)
         self.robots = Robots(PRODUCT)
@@ -222,10 +227,11 @@ class _Journey:
             raise KeyboardInterrupt
 
     def recover(self) -> None:
-        """Take up what a killed process left: captures in the WARC files behind the last byte the database knows, and
-        decisions it had not applied. What can't be read is told and stops nothing."""
+        """Take up what a killed process left: captures in the WARC files behind the last byte the database knows, what
+        the derivation log says of them, and decisions it had not applied. What can't be read is told and stops
+        nothing."""
         known = known_lengths(self.db)
-        for cut in self.store.recover(known):
+        for cut in (*self.store.recover(known), *self.log.recover(known)):
             detail = f"{cut.size} Bytes eines unvollständigen Satzes ab Byte {cut.offset} abgeschnitten"
             with write_tx(self.db):
                 self._event("recovery", cut.warc_file, detail)
@@ -234,25 +240,14 @@ class _Journey:
         except ArchiveError as error:
             self._damage("decisions.jsonl", error)
         last: dict[str, Capture] = {}
-        for stored in batched(self.store.captures(after=known, damaged=lambda error: self._damage("warc", error))):
-            found = [one for one in stored if not is_recorded(self.db, one.capture.record_id)]
-            with write_tx(self.db):  # the database may have lost that they were offered, too
-                for one in found:
-                    if is_substitute(self.db, one.capture):
-                        record_capture(self.db, one.capture, "stored")
-                    elif one.capture.kind == "document":
-                        restore(self.db, one.capture)
-                        self.recovered.add((one.source.id, one.capture.key))
-                        last[one.source.id] = one.capture
-            batch = _Batch(
-                captured=[
-                    (one.capture, one.source)
-                    for one in found
-                    if one.capture.kind != "discovery" and not is_recorded(self.db, one.capture.record_id)
-                ],
-                evidence=[one.capture for one in found if one.capture.kind == "discovery"],
-            )
-            self._announce(self._archive(batch, {one.capture.warc_file: one.end for one in stored}))
+
+        def told(capture: Capture, processed: Processed, stored: Stored | None) -> None:
+            self._count(capture, processed, stored)
+            self.recovered.add((capture.source_id, capture.key))
+            last[capture.source_id] = capture
+
+        for archived in take_up(self.db, self.pool, self.store, self.log, told=told, damaged=self._damage):
+            self._announce(archived)
         with write_tx(self.db):  # the process may have died between a document and what comes with it
             for capture in last.values():
                 restore(self.db, capture, check_at=utc_now())
@@ -320,6 +315,7 @@ class _Journey:
         else:
             with write_tx(self.db):
                 complete_discovery(self.db, source.id, utc_now(), bookmark=message.bookmark)
+                suspect_relaunch(self.db, source.id, tally.offered, tally.started_at)
         limits = [number for number in (limit, source.budget) if number is not None]
         due = due_items(
             self.db,
@@ -345,8 +341,9 @@ class _Journey:
 
     def close(self) -> None:
         """Hang up, and make everything written durable."""
-        self.client.close()
-        self.store.close()
+        with ExitStack() as stack:
+            for part in (self.log, self.store, self.client):
+                stack.callback(part.close)
 
     def report(self, started: datetime) -> RunReport:
         """What the whole run did. A quarantined third-party plugin makes it exit 3 as well."""
@@ -368,6 +365,7 @@ class _Journey:
         self.reports.append(report)
         with write_tx(self.db):
             record_visit(self.db, self.run_id, report)
+            tell_relaunch(self.db, source.id, at=utc_now(), agent=SOFTWARE)
         self.progress(report)
 
     def _flush(self) -> None:
@@ -387,7 +385,7 @@ class _Journey:
         outcomes = list(zip(documents, self.pool.process(documents), strict=True))
         archived: list[Stored] = []
         changed: set[tuple[str, str]] = set()
-        with write_tx(self.db):
+        with logged_tx(self.db, self.log) as ledger:
             set_lengths(self.db, lengths)
             record_requests(self.db, self.run_id, batch.requests)
             for capture in batch.evidence:
@@ -398,7 +396,7 @@ class _Journey:
             for attempt in batch.attempts:
                 self._settle(attempt)
             for (capture, source), processed in outcomes:
-                stored = commit(self.db, capture, source, processed)
+                stored = ledger.commit(capture, source, processed)
                 self._count(capture, processed, stored)
                 if stored is not None and stored.change != "unchanged":
                     archived.append(stored)
@@ -411,9 +409,13 @@ class _Journey:
         return archived
 
     def _announce(self, archived: Sequence[Stored]) -> None:
+        if not self.workspace.plugins.has_observers("release_archived"):
+            return
         for stored in archived:
-            if self.workspace.plugins.has_observers("release_archived"):
-                self.workspace.plugins.release_archived(load_release(self.db, stored.release_id), stored.change)
+            release = load_release(self.db, stored.release_id)
+            relaunch = relaunch_of(self.db, release.source_id, utc_now())
+            if relaunch is None or not relaunch.is_confirmed:  # what an old release looks like now is no news
+                self.workspace.plugins.release_archived(release, stored.change)
 
     def _settle(self, attempt: Attempted) -> None:
         """Note how an attempt ended, in the frontier, the counts and the log of events."""
@@ -431,6 +433,8 @@ class _Journey:
             tally.add(attempt.state)
             if before.reason != attempt.reason:  # asked again, it is no news
                 self._event("validation", f"{attempt.source.id}/{item.key}", f"{attempt.state}: {attempt.reason}")
+                if attempt.state == "gone":
+                    note_removal(self.db, attempt.source.id, item.key, attempt.reason, at=utc_now(), agent=SOFTWARE)
 
     def _plan_check(self, attempt: Attempted, changed: set[tuple[str, str]]) -> None:
         """Releases on the web are looked at again; what came as a file or mail tells of its changes itself."""
@@ -444,6 +448,8 @@ class _Journey:
         tally = self._tally(capture.source_id)
         if stored is not None:
             tally.add(stored.change)
+            if stored.change != "unchanged" and processed.article is not None and processed.article.state:
+                tally.add(processed.article.state)
         elif processed.status == "accepted":
             tally.add("unchanged")
         elif processed.status != "failed":
@@ -472,43 +478,3 @@ class _Journey:
 
     def _event(self, kind: Literal["validation", "recovery"], subject: str, detail: str) -> None:
         record_event(self.db, kind, at=utc_now(), agent=SOFTWARE, subject=subject, outcome="warning", detail=detail)
-
-
-def commit(db: Database, capture: Capture, source: Source, processed: Processed) -> Stored | None:
-    """Write one processed capture: its row and events, and the release if it was accepted. Call inside `write_tx`.
-
-    Everything is dated by the capture, so that a rebuild writes the same rows. Only the row is written, and None
-    returned, for the answer of a server that said once more what it had said before.
-    """
-    if is_repeated(db, capture):
-        repeat(db, capture)
-        return None
-    at = capture.captured_at
-    if not is_recorded(db, capture.record_id):
-        record_event(db, "capture", at=at, agent=SOFTWARE, subject=capture.record_id)
-    record_capture(db, capture, processed.status, reason=processed.reason)
-    if processed.status == "accepted":
-        stored = store_release(db, capture, source, processed, software=SOFTWARE, now=at)
-        record_capture(db, capture, "accepted", release_id=stored.release_id)
-        adopt_attachments(db, capture, stored.release_id)
-        if stored.change != "unchanged":
-            record_event(db, "ingestion", at=at, agent=SOFTWARE, subject=stored.release_id, detail=stored.change)
-        return stored
-    kind: Literal["quarantine", "validation"] = "quarantine" if processed.status == "quarantined" else "validation"
-    outcome: Literal["warning", "failure"] = "failure" if processed.status == "failed" else "warning"
-    record_event(db, kind, at=at, agent=SOFTWARE, subject=capture.record_id, outcome=outcome, detail=processed.reason)
-    return None
-
-
-def batched(captures: Iterable[StoredCapture]) -> Iterator[list[StoredCapture]]:
-    """Captures in lists that are committed together, bounded in number and in bytes held in memory."""
-    batch: list[StoredCapture] = []
-    size = 0
-    for stored in captures:
-        batch.append(stored)
-        size += len(stored.capture.body)
-        if len(batch) >= ITEMS_A_BATCH or size >= BYTES_A_BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

@@ -1,24 +1,25 @@
-"""The database and the index again, from the WARC files and the decisions alone."""
+"""The database and the index again, from the WARC files, the derivation log and the decisions."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlite_utils import Database
 
-from archive_pipeline.archive.captures import attach, record_capture, set_lengths
+from archive_pipeline.archive.captures import known_lengths, warc_lengths
 from archive_pipeline.archive.database import open_database, write_tx
-from archive_pipeline.archive.decisions import apply_decision, read_decisions
+from archive_pipeline.archive.decisions import apply_new_decisions, read_decisions
 from archive_pipeline.archive.events import record_event
-from archive_pipeline.archive.frontier import is_substitute, restore
+from archive_pipeline.archive.holds import released_records
 from archive_pipeline.archive.lock import writer_lock
 from archive_pipeline.archive.profiles import read_profiles, record_profiles
 from archive_pipeline.archive.runs import adopt_frontier, adopt_journal, record_source
+from archive_pipeline.committing import TakingUp, batched
 from archive_pipeline.errors import ArchiveError, FixityError
-from archive_pipeline.pipeline import batched, commit
-from archive_pipeline.warc import StoredCapture
-from archive_pipeline.workers import Workers
+from archive_pipeline.reusing import update_reuse
+from archive_pipeline.warc import update_cdxj
 from archive_pipeline.workspace import SOFTWARE, Workspace, utc_now
 
 __all__ = ["Rebuilt", "rebuild"]
@@ -39,10 +40,10 @@ def rebuild(
 ) -> Rebuilt:
     """Build archive.db beside the old one from WARC and decisions.jsonl, put it in its place, then the index.
 
-    Under the same software, profiles and vocabularies the releases, versions, derivations and tags are the same.
-    Records that are damaged are reported and left out; everything else is rebuilt. The journal of runs is taken over
-    from the old database where it can be read. Raises LockedError, ArchiveError; the old database and index are then
-    as before.
+    What the derivation log holds is taken from there, under whatever software: releases, versions and derivations get
+    the numbers and texts they had. Captures that it says nothing of are cleaned and classified now, and logged. Records
+    that are damaged are reported and left out; everything else is rebuilt. The journal of runs is taken over from the
+    old database where it can be read. Raises LockedError, ArchiveError; the old database and index are then as before.
     """
     with writer_lock(workspace.data, "rebuild", utc_now()):
         fresh = workspace.database_file.with_suffix(".db.new")
@@ -61,22 +62,34 @@ def rebuild(
 
 
 def _fill(workspace: Workspace, path: Path, workers: int, progress: Callable[[int], None]) -> Rebuilt:
-    store = workspace.warc_store()
-    store.recover({})
+    store, log = workspace.warc_store(), workspace.derivation_log()
+    accounted = _accounted(workspace)
+    store.recover(accounted)
+    log.recover(accounted)
     damaged: list[FixityError] = []
     captures = 0
+    released = released_records(read_decisions(workspace.decisions_file))
     db = open_database(path, create=True, prepare=workspace.plugins.prepare_connection)
     try:
         with workspace.workers(workers) as pool:
-            for batch in batched(store.captures(damaged=damaged.append)):
-                _take_up(db, batch, pool)
+            taking = TakingUp(
+                db,
+                pool,
+                store,
+                log,
+                entries=log.read(damaged=damaged.append, accounted=accounted),
+                logged=log.record_ids(),
+                released=released,
+                note_source=partial(record_source, db),
+            )
+            for batch in batched(store.captures(damaged=damaged.append, accounted=accounted)):
+                taking.take(batch)
                 captures += len(batch)
                 progress(captures)
-        decisions = list(read_decisions(workspace.decisions_file))
+            taking.finish()
+        decisions = apply_new_decisions(db, workspace.decisions_file)
         with write_tx(db):
             record_profiles(db, read_profiles(workspace.profiles_folder))
-            for decision in decisions:
-                apply_decision(db, decision)
             for error in damaged:
                 record_event(
                     db,
@@ -90,15 +103,30 @@ def _fill(workspace: Workspace, path: Path, workers: int, progress: Callable[[in
         _adopt_journal(workspace, db)
         releases = next(db.query("SELECT count(*) AS n FROM release"))["n"]
         workspace.build_index(db)
+        update_cdxj(workspace.data, warc_lengths(db), anew=True)
+        update_reuse(db)
         _complete(db)
     finally:
         db.close()
+        log.close()
     return Rebuilt(
         captures=captures,
         releases=releases,
-        decisions=len(decisions),
+        decisions=decisions,
         damaged=tuple(error.message for error in damaged),
     )
+
+
+def _accounted(workspace: Workspace) -> dict[str, int]:
+    """How far the old database accounts for files that are still that long: what is before is no torn end of a killed
+    writer, and is never cut."""
+    try:
+        with workspace.reading() as old:
+            known = known_lengths(old)
+    except (ArchiveError, sqlite3.DatabaseError):
+        return {}
+    paths = {name: workspace.data / name for name in known}
+    return {name: known[name] for name, path in paths.items() if path.is_file() and path.stat().st_size >= known[name]}
 
 
 def _adopt_journal(workspace: Workspace, db: Database) -> None:
@@ -123,26 +151,6 @@ def _complete(db: Database) -> None:
             f"Die neue Datenbank lässt sich nicht abschließen: {why}",
             hint="freien Platz prüfen: archive-pipeline doctor; dann rebuild wiederholen",
         )
-
-
-def _take_up(db: Database, batch: Sequence[StoredCapture], pool: Workers) -> None:
-    documents = [stored for stored in batch if stored.capture.kind == "document"]
-    outcomes = list(pool.process((stored.capture, stored.source) for stored in documents))
-    with write_tx(db):
-        for stored in batch:
-            record_source(db, stored.source)
-            set_lengths(db, {stored.capture.warc_file: stored.end})
-            if stored.capture.kind == "discovery":
-                record_capture(db, stored.capture, "stored")
-        for stored, processed in zip(documents, outcomes, strict=True):
-            if is_substitute(db, stored.capture):
-                record_capture(db, stored.capture, "stored")
-                continue
-            restore(db, stored.capture)
-            commit(db, stored.capture, stored.source, processed)
-        for stored in batch:
-            if stored.capture.kind == "attachment":
-                attach(db, stored.capture)
 
 
 def _remove(database: Path) -> None:

@@ -14,18 +14,20 @@ from sqlite_utils import Database
 
 from archive_pipeline.archive.database import open_database
 from archive_pipeline.archive.lock import writer_lock
-from archive_pipeline.archive.profiles import newest_profiles
+from archive_pipeline.archive.profiles import PROFILES, newest_profiles
 from archive_pipeline.archive.reading import last_seq
+from archive_pipeline.archive.topic_models import active_number, read_topic_model
 from archive_pipeline.errors import ArchiveError, IndexingError, LockedError, NoArchiveError
 from archive_pipeline.fetch import HttpClient
 from archive_pipeline.fetch.pace import Pace
 from archive_pipeline.fetch.transport import Network, Resolver, system_resolver
 from archive_pipeline.indexing import catch_up
+from archive_pipeline.own_vocabulary import FOLDER
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
 from archive_pipeline.protocols import Index
 from archive_pipeline.sources import ArchiveSettings, Config, QuarantinedPlugin, load_config
 from archive_pipeline.sources.secrets import secret_variable
-from archive_pipeline.warc import WarcStore
+from archive_pipeline.warc import DerivationLog, WarcStore
 from archive_pipeline.workers import Workers
 
 __all__ = [
@@ -113,9 +115,19 @@ class Workspace:
         return self.data / "decisions.jsonl"
 
     @property
+    def vocab_folder(self) -> Path:
+        """The archive's own vocabulary: tables that add to those that ship, or change them."""
+        return self.folder / FOLDER
+
+    @property
     def profiles_folder(self) -> Path:
         """What was learned from the releases of sources: kept like the decisions."""
-        return self.data / "profiles"
+        return self.data / PROFILES
+
+    @property
+    def topic_models_folder(self) -> Path:
+        """The topic models learned from what people decided: kept like the decisions."""
+        return self.data / "topic-models"
 
     @property
     def index_folder(self) -> Path:
@@ -151,9 +163,18 @@ class Workspace:
 
     def workers(self, count: int) -> Workers:
         """Processes that clean and classify with the plugins of this archive and with what it learned of its sources;
-        1 is this process alone. Raises ArchiveError when a profile is damaged."""
+        1 is this process alone. Raises ArchiveError when a profile or the topic model in use is damaged."""
         profiles = newest_profiles(self.profiles_folder)
-        return Workers(self.plugins, count=count, folder=self.folder / "plugins", profiles=profiles)
+        number = active_number(self.topic_models_folder)
+        topic_model = read_topic_model(self.topic_models_folder, number) if number is not None else None
+        return Workers(
+            self.plugins,
+            count=count,
+            folder=self.folder / "plugins",
+            vocab=self.vocab_folder,
+            profiles=profiles,
+            topic_model=topic_model,
+        )
 
     def has_captures(self) -> bool:
         """Whether any WARC file is there."""
@@ -162,7 +183,24 @@ class Workspace:
     def warc_store(self, folder: Path | None = None) -> WarcStore:
         """The WARC files of this archive."""
         settings = self.config.archive
-        return WarcStore(folder or self.data, software=SOFTWARE, operator=settings.contact or "", clock=utc_now)
+        return WarcStore(
+            folder or self.data,
+            software=SOFTWARE,
+            operator=settings.contact or "",
+            clock=utc_now,
+            max_file_bytes=settings.warc_bytes,
+        )
+
+    def derivation_log(self) -> DerivationLog:
+        """What was made of the captures of this archive."""
+        settings = self.config.archive
+        return DerivationLog(
+            self.data,
+            software=SOFTWARE,
+            operator=settings.contact or "",
+            clock=utc_now,
+            max_file_bytes=settings.warc_bytes,
+        )
 
     @contextmanager
     def index(self) -> Iterator[Index]:
@@ -266,7 +304,7 @@ def open_workspace(folder: Path) -> Workspace:
             f"In {folder.resolve()} liegt keine {CONFIG_NAME}",
             hint="archive-pipeline init DIR legt ein Archiv an; -C DIR nennt eines, das es schon gibt",
         )
-    plugins = load_plugins(folder / "plugins", os.environ)
+    plugins = load_plugins(folder / "plugins", os.environ, vocab=folder / FOLDER)
     config = load_config(
         path,
         plugins.fetchers,

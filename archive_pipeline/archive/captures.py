@@ -23,6 +23,8 @@ __all__ = [
     "record_capture",
     "repeat",
     "set_lengths",
+    "stored_values",
+    "warc_lengths",
 ]
 
 CaptureState = Literal["stored", "accepted", "quarantined", "skipped", "failed"]
@@ -60,35 +62,35 @@ def record_capture(
     db: Database, capture: Capture, state: CaptureState, *, reason: str | None = None, release_id: str | None = None
 ) -> None:
     """Note one capture and how it ended. Call inside `write_tx`."""
+    outcome = {"state": state, "reason": reason, "release_id": release_id}
+    db.table("capture").upsert({**stored_values(capture), **outcome}, pk="record_id")
+
+
+def stored_values(capture: Capture) -> dict[str, str | int | None]:
+    """What a row of the table says of a capture by the WARC record alone, by column."""
     headers = {name.lower(): value for name, value in capture.headers}
-    db.table("capture").upsert(
-        {
-            "record_id": capture.record_id,
-            "source_id": capture.source_id,
-            "key": capture.key,
-            "target": capture.target,
-            "url": capture.url,
-            "kind": capture.kind,
-            "media_type": capture.media_type,
-            "charset": capture.charset,
-            "status": capture.status,
-            "etag": headers.get("etag"),
-            "last_modified": headers.get("last-modified"),
-            "sha256": capture.sha256,
-            "captured_at": capture.captured_at.isoformat(),
-            "warc_file": capture.warc_file,
-            "warc_offset": capture.warc_offset,
-            "parent": capture.parent,
-            "title": capture.title,
-            "published": capture.published,
-            "state": state,
-            "reason": reason,
-            "release_id": release_id,
-            "complete": int(capture.complete),
-            "reservation": capture.reservation,
-        },
-        pk="record_id",
-    )
+    return {
+        "record_id": capture.record_id,
+        "source_id": capture.source_id,
+        "key": capture.key,
+        "target": capture.target,
+        "url": capture.url,
+        "kind": capture.kind,
+        "media_type": capture.media_type,
+        "charset": capture.charset,
+        "status": capture.status,
+        "etag": headers.get("etag"),
+        "last_modified": headers.get("last-modified"),
+        "sha256": capture.sha256,
+        "captured_at": capture.captured_at.isoformat(),
+        "warc_file": capture.warc_file,
+        "warc_offset": capture.warc_offset,
+        "parent": capture.parent,
+        "title": capture.title,
+        "published": capture.published,
+        "complete": int(capture.complete),
+        "reservation": capture.reservation,
+    }
 
 
 def latest_capture(db: Database, source_id: str, target: str) -> CaptureRow | None:
@@ -179,6 +181,11 @@ def capture_rows(db: Database, where: str, parameters: list[str | int]) -> Itera
 def known_lengths(db: Database) -> dict[str, int]:
     """How many bytes of each WARC file the database accounts for."""
     return {row["name"]: row["length"] for row in db.query("SELECT name, length FROM warc_file")}
+
+
+def warc_lengths(db: Database) -> dict[str, int]:
+    """The same of the files with captures alone, without what was made of them."""
+    return {name: length for name, length in known_lengths(db).items() if name.startswith("warc/")}
 
 
 def set_lengths(db: Database, lengths: Mapping[str, int]) -> None:

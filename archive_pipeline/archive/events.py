@@ -15,9 +15,18 @@ EventType = Literal[
     "quarantine",
     "recovery",
     "refreshment",
+    "fixity check",
+    "replication",
+    "policy assignment",
+    "redaction",
+    "deletion",
+    "silent change",
+    "removal at source",
+    "relaunch",
 ]
 """Event types after the PREMIS 3 event vocabulary of the Library of Congress; `recovery` is ours: a run found
-complete captures, or a torn record, behind what the database knew."""
+complete captures, or a torn record, behind what the database knew. So are the last three:
+the publisher changed a text and not its date, took a release away, or moved a site to new addresses."""
 
 Outcome = Literal["success", "failure", "warning"]
 

@@ -15,7 +15,7 @@ from archive_pipeline.warc.record import Gap, members
 
 __all__ = ["Cut", "WarcFiles"]
 
-NAME = re.compile(r"archive-\d{14}-(\d{5,})\.warc\.gz")
+NAME = re.compile(r"[a-z]+-\d{14}-(\d{5,})\.warc\.gz")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +37,9 @@ class OpenFile:
 
 
 class WarcFiles:
-    """Files `warc/YYYY/MM/archive-<YYYYMMDDhhmmss>-<serial>.warc.gz` below `folder`, in the order of their serials.
+    """Files `<series>/YYYY/MM/<prefix>-<YYYYMMDDhhmmss>-<serial>.warc.gz` below `folder`, in order of their serials.
 
+    A file that has reached `max_file_bytes` gets no further record, and neither has one of another month.
     `first_record(name)` renders the `warcinfo` record that opens a file, `clock` gives the time. One process writes at
     a time, with as many threads as it likes: what one call appends stays together.
     """
@@ -50,28 +51,37 @@ class WarcFiles:
         max_file_bytes: int,
         first_record: Callable[[str], bytes],
         clock: Callable[[], datetime],
+        series: str = "warc",
+        prefix: str = "archive",
     ) -> None:
         self.folder = folder
+        self.series = series
+        self._prefix = prefix
         self._clock = clock
         self._max_file_bytes = max_file_bytes
         self._first_record = first_record
         self._open: OpenFile | None = None
         self._lengths: dict[str, int] = {}
         self._lock = threading.RLock()
+        self._closed = False
 
     def names(self) -> list[str]:
         """All files, relative to the folder, in the order they were begun. The serial decides, not the time in the
         name: clocks go wrong."""
-        found = (path for path in (self.folder / "warc").glob("*/*/archive-*.warc.gz") if NAME.fullmatch(path.name))
+        files = (self.folder / self.series).glob(f"*/*/{self._prefix}-*.warc.gz")
+        found = (path for path in files if NAME.fullmatch(path.name))
         return [path.relative_to(self.folder).as_posix() for path in sorted(found, key=_serial)]
 
     def append(self, records: Sequence[bytes]) -> tuple[str, int, list[int]]:
         """Write records to the newest file of the month, all or none; the file's name, its length before, and where
         each record begins.
 
-        Raises ArchiveError when the disk doesn't take them, or somebody else changed or removed the file.
+        Raises ArchiveError when the disk doesn't take them, somebody else changed or removed the file, or this was
+        closed: who closed it has told the world how long the files are.
         """
         with self._lock:
+            if self._closed:
+                raise ArchiveError("Die WARC-Dateien sind schon abgeschlossen: hier wird nicht mehr geschrieben")
             file = self._current(self._clock().astimezone(UTC))
             _check_ours(file)
             opening = [] if file.size else [self._first_record(Path(file.name).name)]
@@ -92,7 +102,8 @@ class WarcFiles:
     def sync(self) -> Mapping[str, int]:
         """Make everything appended so far durable; the new lengths of the files it went to.
 
-        Other threads go on appending meanwhile: what they append is not in the lengths.
+        Other threads go on appending meanwhile: what they append is not in the lengths. Raises ArchiveError; nothing is
+        accounted for then.
         """
         with self._lock:
             lengths, self._lengths = self._lengths, {}
@@ -100,12 +111,28 @@ class WarcFiles:
         if handle is not None:
             try:
                 os.fsync(handle)
+            except OSError as error:
+                raise ArchiveError(
+                    f"{self.series}: der Datenträger bestätigt nicht, was geschrieben wurde: {error.strerror}",
+                    hint="freien Platz und Rechte prüfen: archive-pipeline doctor; der nächste Lauf nimmt alles auf",
+                ) from error
             finally:
                 os.close(handle)
         return lengths
 
+    def undo(self, name: str, length: int) -> None:
+        """Take back what was appended to a file behind this length, as nothing refers to it."""
+        with self._lock:
+            self._let_go()
+            self._lengths.pop(name, None)
+            os.truncate(self.folder / name, length)
+
     def close(self) -> None:
-        """Make everything durable and let go of the file."""
+        """Make everything durable and let go of the file for good."""
+        self._let_go()
+        self._closed = True
+
+    def _let_go(self) -> None:
         with self._lock:
             if self._open is not None:
                 stream, self._open = self._open.stream, None
@@ -117,7 +144,8 @@ class WarcFiles:
 
         Raises FixityError when a file is shorter than known, or gone.
         """
-        self.close()
+        self._let_go()
+        known = {name: length for name, length in known.items() if name.startswith(f"{self.series}/")}
         sizes = {name: (self.folder / name).stat().st_size for name in self.names()}
         for name, length in known.items():
             if sizes.get(name, -1) < length:
@@ -145,17 +173,17 @@ class WarcFiles:
         return None
 
     def _current(self, now: datetime) -> OpenFile:
-        month = f"warc/{now:%Y/%m}/"
+        month = f"{self.series}/{now:%Y/%m}/"
         file = self._open
         if file is not None and file.name.startswith(month) and file.size < self._max_file_bytes:
             return file
-        self.close()
+        self._let_go()
         names = self.names()
         if names and names[-1].startswith(month) and (self.folder / names[-1]).stat().st_size < self._max_file_bytes:
             name = names[-1]
         else:
             serial = _serial(Path(names[-1])) + 1 if names else 1
-            name = f"{month}archive-{now:%Y%m%d%H%M%S}-{serial:05d}.warc.gz"
+            name = f"{month}{self._prefix}-{now:%Y%m%d%H%M%S}-{serial:05d}.warc.gz"
         self._open = self._opened(name)
         return self._open
 

@@ -37,7 +37,18 @@ Truncated = Literal["length", "time", "disconnect", "unspecified"]
 SHA256 = "sha256:"
 """What labels a digest."""
 
-UNSETTLING = ("options", "enabled", "schedule", "expected", "budget", "robots_override", "snooze", "profile")
+UNSETTLING = (
+    "options",
+    "enabled",
+    "schedule",
+    "expected",
+    "budget",
+    "robots_override",
+    "snooze",
+    "retention",
+    "profile",
+    "topic_model",
+)
 """Fields of a source that say when and how to fetch, not what a text means, and what the archive learned later."""
 
 SETTLING = tuple(field.name for field in fields(Source) if field.name not in UNSETTLING)

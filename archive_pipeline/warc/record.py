@@ -10,17 +10,20 @@ import uuid
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecordLoader
 
 from archive_pipeline.warc.coding import GZIP
-from archive_pipeline.warc.model import SHA256, payload_digest
+from archive_pipeline.warc.model import SHA256, payload_digest, utc_text
 
-__all__ = ["Gap", "Member", "Record", "members", "new_record_id", "render"]
+__all__ = ["Gap", "Member", "Record", "member_of", "members", "new_record_id", "render", "render_warcinfo"]
 
 VERSION = "WARC/1.1"
+CONFORMS_TO = "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
 LEVEL = 6
 END = b"\r\n\r\n"
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"
@@ -94,12 +97,14 @@ def render(
     payload: bytes = b"",
     digest: str | None = None,
     packed: bool = False,
+    level: int = LEVEL,
 ) -> bytes:
     """One record as a gzip member; block and payload digests, length and type are added to `fields`. `digest` is that
     of `payload` where it is known already; `packed` says that the payload is compressed as it is.
 
-    It is put together here, as warcio's writer re-encodes HTTP fields beyond ASCII and compresses at level 9: that
-    takes 1.4 times as long as level 6 and saves 0.3 % (own measurement on 20 German news pages).
+    `level` is that of the compression. It is put together here, as warcio's writer re-encodes HTTP fields beyond ASCII
+    and compresses at level 9: that takes 1.4 times as long as level 6 and saves 0.3 % (own measurement on 20 German
+    news pages).
     """
     block_digest = hashlib.sha256(head)
     block_digest.update(payload)
@@ -112,7 +117,27 @@ def render(
     text = "".join([f"{VERSION}\r\n", *(f"{name}: {value}\r\n" for name, value in named), "\r\n"])
     if packed:
         return _stored(text.encode() + head, payload + END)
-    return zlib.compress(b"".join([text.encode(), head, payload, END]), LEVEL, GZIP)
+    return zlib.compress(b"".join([text.encode(), head, payload, END]), level, GZIP)
+
+
+def render_warcinfo(
+    filename: str, software: str, operator: str, now: datetime, *, record_id: str | None = None
+) -> bytes:
+    """The record that opens a file: who wrote it, with what, to which standard. Without an id it gets a new one."""
+    lines = {
+        "software": software,
+        "operator": operator,
+        "format": "WARC File Format 1.1",
+        "conformsTo": CONFORMS_TO,
+    }
+    about = [
+        ("WARC-Record-ID", f"<{record_id or new_record_id()}>"),
+        ("WARC-Date", utc_text(now)),
+        ("WARC-Filename", filename),
+        ("Content-Type", "application/warc-fields"),
+    ]
+    block = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return render("warcinfo", about, payload=block.encode())
 
 
 def _stored(head: bytes, packed: bytes) -> bytes:
@@ -136,7 +161,7 @@ def members(path: Path, start: int = 0) -> Iterator[Member | Gap]:
             file.seek(offset)
             if not file.peek(1):
                 return
-            found = _member(file, offset)
+            found = member_of(file, offset)
             if isinstance(found, str):
                 following = _next_member(file, offset + 1)
                 if found == UNFINISHED and following is not None and not _whole_from(file, following):
@@ -155,7 +180,7 @@ def _next_member(file: io.BufferedReader, start: int) -> int | None:
         found = data.find(MEMBER_START, start)
         while found >= 0:
             file.seek(found)
-            if isinstance(_member(file, found), Member):
+            if isinstance(member_of(file, found), Member):
                 return found
             found = data.find(MEMBER_START, found + 1)
     return None
@@ -166,15 +191,15 @@ def _whole_from(file: io.BufferedReader, start: int) -> bool:
     end = os.fstat(file.fileno()).st_size
     while start < end:
         file.seek(start)
-        found = _member(file, start)
+        found = member_of(file, start)
         if isinstance(found, str):
             return False
         start = found.end
     return True
 
 
-def _member(file: io.BufferedReader, offset: int) -> Member | str:
-    """The record that begins where `file` stands, or why there is none."""
+def member_of(file: BinaryIO, offset: int) -> Member | str:
+    """The record that begins where `file` stands, at byte `offset`; in words why there is none."""
     inflater = zlib.decompressobj(GZIP)
     parts = []
     read = 0

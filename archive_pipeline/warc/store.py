@@ -1,7 +1,7 @@
 """The archive's truth: every capture in WARC files, written before anything else sees it, and read back verified."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from archive_pipeline.errors import FixityError
 from archive_pipeline.model import Capture
+from archive_pipeline.warc.cdxj import LISTED, cdxj_line
 from archive_pipeline.warc.coding import remove_codings
 from archive_pipeline.warc.files import Cut, WarcFiles
 from archive_pipeline.warc.metadata import PROFILE, assemble, metadata_of
@@ -22,11 +23,10 @@ from archive_pipeline.warc.model import (
     payload_digest,
     utc_text,
 )
-from archive_pipeline.warc.record import Gap, Member, members, new_record_id, render
+from archive_pipeline.warc.record import Gap, Member, members, new_record_id, render, render_warcinfo
 
-__all__ = ["WarcStore"]
+__all__ = ["WarcStore", "verify_record"]
 
-CONFORMS_TO = "http://iipc.github.io/warc-specifications/specifications/warc-format/warc-1.1/"
 CAPTURES = ("response", "resource", "revisit")
 
 FOLLOWERS = {
@@ -150,6 +150,12 @@ class WarcStore:
         )
         return self._write(draft, self._revisit(draft, previous, not_modified=False))
 
+    def write_records(self, records: Sequence[bytes]) -> tuple[str, int]:
+        """Store the records of one capture of another archive as they are, its metadata last; the file they went to
+        and where the capture's own begins. Raises ArchiveError."""
+        name, _, offsets = self._files.append(records)
+        return name, offsets[-2]
+
     def sync(self) -> Mapping[str, int]:
         """Make everything written so far durable; the new length of each file it went to, by name.
 
@@ -159,7 +165,7 @@ class WarcStore:
         return self._files.sync()
 
     def close(self) -> None:
-        """Make everything written durable and let go of the file."""
+        """Make everything written durable and let go of the file for good: later writes raise ArchiveError."""
         self._files.close()
 
     def recover(self, known: Mapping[str, int]) -> tuple[Cut, ...]:
@@ -172,43 +178,80 @@ class WarcStore:
         return self._files.recover(known)
 
     def captures(
-        self, after: Mapping[str, int] | None = None, *, damaged: Callable[[FixityError], None] | None = None
+        self,
+        after: Mapping[str, int] | None = None,
+        *,
+        damaged: Callable[[FixityError], None] | None = None,
+        accounted: Mapping[str, int] | None = None,
     ) -> Iterator[StoredCapture]:
         """Every capture in the order it was written, verified; with `after`, those beyond these lengths of files.
+        Nothing before the `accounted` lengths is taken for a write that never finished.
 
         Records that are damaged go to `damaged` as errors and the walk goes on; without it they are raised. A response
         without its metadata record, which a killed writer may leave, is evidence but no capture.
         """
         for name in self._files.names():
-            pending: Member | None = None
-            start, before = 0, ""
-            for found in members(self._folder / name, (after or {}).get(name, 0)):
-                try:
-                    if isinstance(found, Gap):
-                        pending, before = None, ""
-                        _report_gap(name, found)
-                        continue
-                    kind = found.record.type
-                    if kind not in FOLLOWERS or before not in FOLLOWERS[kind]:
-                        start = found.offset
-                    before = kind
-                    if kind == "metadata" and pending is not None:
-                        capture, pending = pending, None
-                        yield self._stored(name, capture, found, start)
-                    elif kind in CAPTURES:
-                        pending = found
-                except FixityError as error:
-                    if damaged is None:
-                        raise
-                    damaged(error)
+            for found in self.verify(name, (after or {}).get(name, 0), accounted=(accounted or {}).get(name, 0)):
+                if isinstance(found, StoredCapture):
+                    yield found
+                elif damaged is None:
+                    raise found
+                else:
+                    damaged(found)
+
+    def names(self) -> list[str]:
+        """The files in the order they were begun, relative to the folder."""
+        return self._files.names()
+
+    def verify(
+        self,
+        name: str,
+        start: int = 0,
+        end: int | None = None,
+        *,
+        accounted: int = 0,
+        lines: list[str] | None = None,
+    ) -> Iterator[StoredCapture | FixityError]:
+        """The captures of one file from byte `start` on and before `end`, and what is wrong there: every digest of
+        every record is compared with what was written at capture. Half a record at the end of the file is damage where
+        it begins before byte `accounted`. `lines` gets the CDXJ lines of the records."""
+        pending: Member | None = None
+        began, before = 0, ""
+        for found in members(self._folder / name, start):
+            if end is not None and found.offset >= end:
+                return
+            try:
+                if isinstance(found, Gap):
+                    pending, before = None, ""
+                    _report_gap(name, found, accounted)
+                    continue
+                kind = found.record.type
+                if lines is not None and kind in LISTED:
+                    lines.append(cdxj_line(name, found))
+                if kind not in FOLLOWERS or before not in FOLLOWERS[kind]:
+                    began = found.offset
+                before = kind
+                if kind == "metadata" and pending is not None:
+                    capture, pending = pending, None
+                    yield self._stored(name, capture, found, began)
+                elif kind in CAPTURES:
+                    pending = found
+                else:
+                    verify_record(name, found)
+            except FixityError as error:
+                yield error
 
     def read(self, warc_file: str, offset: int) -> Capture:
         """One capture, by where its record begins. The body of a revisit is that of the capture it refers to.
 
         Every digest is verified. Raises FixityError naming file, offset, record, expected and found digest.
         """
+        return self.read_stored(warc_file, offset).capture
+
+    def read_stored(self, warc_file: str, offset: int) -> StoredCapture:
+        """As `read`, with the source as it was set when the capture was made. `start` is the record's own beginning."""
         capture, metadata = self._pair(warc_file, offset)
-        return self._stored(warc_file, capture, metadata, offset).capture
+        return self._stored(warc_file, capture, metadata, offset)
 
     def _pair(self, name: str, offset: int) -> tuple[Member, Member]:
         path = self._folder / name
@@ -240,7 +283,7 @@ class WarcStore:
 
     def _stored(self, name: str, capture: Member, metadata: Member, start: int) -> StoredCapture:
         for member in (capture, metadata):
-            _verify(name, member)
+            verify_record(name, member)
         described = json.loads(metadata.record.block)
         place = described["refers_to"]
         if place:
@@ -298,20 +341,7 @@ class WarcStore:
         return assemble(name, (start, offsets[-2], end), by_name, draft.head, described, body, digest)
 
     def _warcinfo(self, filename: str) -> bytes:
-        lines = {
-            "software": self._software,
-            "operator": self._operator,
-            "format": "WARC File Format 1.1",
-            "conformsTo": CONFORMS_TO,
-        }
-        about = [
-            ("WARC-Record-ID", f"<{new_record_id()}>"),
-            ("WARC-Date", utc_text(self._clock())),
-            ("WARC-Filename", filename),
-            ("Content-Type", "application/warc-fields"),
-        ]
-        block = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        return render("warcinfo", about, payload=block.encode())
+        return render_warcinfo(filename, self._software, self._operator, self._clock())
 
 
 ENCODER = json.JSONEncoder(ensure_ascii=False)
@@ -353,10 +383,11 @@ def _revisit_fields(revisit: Revisit) -> list[tuple[str, str]]:
     return about
 
 
-def _verify(name: str, member: Member) -> None:
+def verify_record(name: str, member: Member) -> None:
+    """Compare a record of the file `name` with its digests. Raises FixityError naming the place and both digests."""
     record = member.record
     _compare(name, member, "Block", record.fields.get("warc-block-digest", "keine"), payload_digest(record.block))
-    if record.type != "revisit":
+    if record.type not in ("revisit", "warcinfo"):
         declared = record.fields.get("warc-payload-digest", "keine")
         _compare(name, member, "Payload", declared, payload_digest(record.payload))
 
@@ -376,7 +407,7 @@ def _gap_error(name: str, gap: Gap) -> FixityError:
     )
 
 
-def _report_gap(name: str, gap: Gap) -> None:
+def _report_gap(name: str, gap: Gap, accounted: int) -> None:
     """A torn end is a write that never finished, perhaps one that is going on; anything else is damage."""
-    if not gap.torn:
+    if not gap.torn or gap.offset < accounted:
         raise _gap_error(name, gap)

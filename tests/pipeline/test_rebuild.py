@@ -16,7 +16,8 @@ import pytest
 from archive_pipeline.archive.database import open_database
 from archive_pipeline.errors import ArchiveError
 from archive_pipeline.model import Source
-from archive_pipeline.pipeline import batched, run
+from archive_pipeline.committing import batched
+from archive_pipeline.pipeline import run
 from archive_pipeline.rebuilding import rebuild
 from archive_pipeline.warc import WarcStore
 from archive_pipeline.workspace import Workspace, open_workspace

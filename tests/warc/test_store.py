@@ -269,7 +269,7 @@ def test_same_text_compressed_differently_is_stored_again(make_store: MakeStore,
 def test_a_damaged_original_is_never_referred_to(make_store: MakeStore, tmp_path: Path) -> None:
     store = make_store(tmp_path)
     first = store.write_exchange(exchange(), describe(), body=BODY)
-    store.close()
+    store.sync()
     flip(tmp_path / first.capture.warc_file, first.capture.warc_offset + 200)
     second = store.write_exchange(exchange(), describe(), body=BODY, previous=previous(first))
     assert second.revisit is None

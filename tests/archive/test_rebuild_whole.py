@@ -1,0 +1,69 @@
+"""Everything derived, from the files alone: table by table the same, also when database and index are gone, and under
+other rules than those of then."""
+
+import hashlib
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archive_pipeline.auditing import audit
+from archive_pipeline.rebuilding import rebuild
+from archive_pipeline.workspace import open_workspace
+
+Make = Callable[[Path, int], Path]
+
+LEFT_OUT = {"tag": {"id"}, "person": {"id"}, "quote": {"id"}, "release": {"seq"}, "outbox": {"seq", "at"}}
+"""Numbers of rows, which no citation names, and those of changes, which the index follows anew."""
+
+TABLES = (
+    *("source", "release", "location", "version", "derivation", "tag", "person", "quote", "capture", "warc_file"),
+    *("tag_decision", "decision"),
+)
+
+
+def checksums(folder: Path) -> dict[str, tuple[int, str]]:
+    """Rows and a checksum of each table, whatever the order of the rows."""
+    found = {}
+    with sqlite3.connect(folder / "archive" / "archive.db") as db:
+        db.row_factory = sqlite3.Row
+        for table in TABLES:
+            left_out = LEFT_OUT.get(table, set())
+            rows = sorted(
+                repr([row[name] for name in row.keys() if name not in left_out])  # noqa: SIM118 - a Row iterates values
+                for row in db.execute(f"SELECT * FROM {table}")
+            )
+            found[table] = (len(rows), hashlib.sha256("\n".join(rows).encode()).hexdigest())
+    return found
+
+
+def rebuilt_equals(apl: Any, folder: Path, releases: int) -> None:
+    ids = [
+        row[0] for row in sqlite3.connect(folder / "archive" / "archive.db").execute("SELECT id FROM release LIMIT 3")
+    ]
+    for number, release in enumerate(ids):
+        apl("-C", folder, "tag", release, "+topic:housing" if number else "-party:spd", "--note", "geprüft")
+    before = checksums(folder)
+    assert before["release"][0] == releases
+    assert before["derivation"][0] > before["version"][0] > releases
+    (folder / "archive" / "archive.db").unlink()
+    shutil.rmtree(folder / "archive" / "index")
+    for name in ("archive.db-wal", "archive.db-shm"):
+        (folder / "archive" / name).unlink(missing_ok=True)
+    result = rebuild(open_workspace(folder))
+    assert result.releases == releases
+    assert checksums(folder) == before
+    assert audit(open_workspace(folder)).findings == ()
+
+
+def test_two_hundred_releases(apl: Any, synthetic: Make, tmp_path: Path) -> None:
+    rebuilt_equals(apl, synthetic(tmp_path / "archiv", 200), 190)
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(3600)
+def test_ten_thousand_releases(apl: Any, synthetic: Make, tmp_path: Path) -> None:
+    rebuilt_equals(apl, synthetic(tmp_path / "archiv", 10_000), 9_500)

@@ -1,0 +1,297 @@
+"""Re-use among releases: what is found, who was first, and that the order of work leaves no trace."""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sqlite_utils import Database
+
+from archive_pipeline.archive import reuse
+from archive_pipeline.archive.database import open_database, write_tx
+from archive_pipeline.archive.reuse import follow_changes, forget_reuse, reuse_seq
+from archive_pipeline.archive.reuse_reading import duplicate_groups, reuse_of
+from archive_pipeline.cli.main import command_line
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "benchmark_reuse.py"
+
+
+def load_script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("benchmark_reuse", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["benchmark_reuse"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+benchmark: Any = load_script()
+
+QUOTE = (
+    "„Wir wollen, dass die kleinen Bibliotheken im Kreis nicht nur offen bleiben, sondern abends länger öffnen. Dafür "
+    "stellt der Kreistag in diesem Jahr achtzigtausend Euro bereit, und das ist gut angelegtes Geld“"
+)
+CHANGED = (
+    "„Wir wollen, dass die Bibliotheken im Kreis nicht nur offen bleiben, sondern abends deutlich länger öffnen. Dafür "
+    "stellt der Kreistag in diesem Jahr achtzigtausend Euro bereit, und das ist gut angelegtes Geld“"
+)
+FIRST = f"Der Kulturausschuss hat am Dienstag über die Zukunft der Büchereien beraten. {QUOTE}, sagte Vera Holm."
+SECOND = (
+    "In der Bücherei Altenrode wurde am Freitag ein neuer Lesesaal eingeweiht, zu dem auch die Nachbarschaft kam. "
+    f"Vera Holm eröffnete ihn mit einem Versprechen. {CHANGED}, so die Vorsitzende des Ausschusses."
+)
+ABOUT = (
+    "Der Verein Lesefreunde Altenrode wurde im Jahr 1987 gegründet, zählt heute dreihundert Mitglieder in vier "
+    "Gemeinden und betreibt mit ihnen elf Bücherschränke, zwei Lesecafés und eine fahrende Bücherei für die Dörfer."
+)
+
+
+def release(text: str, source: int = 0, day: date | None = None) -> Any:
+    start = text.find("„")
+    quotes = [(start, text.find("“") + 1)] if start >= 0 else []
+    return benchmark.Release(source, day, text, quotes)
+
+
+def opened(folder: Path, name: str = "archive.db") -> Database:
+    return open_database(folder / name, create=True)
+
+
+def follow(db: Database, limit: int = 500) -> None:
+    while follow_changes(db, limit):
+        pass
+
+
+def table(db: Database) -> list[dict[str, Any]]:
+    return list(db.query("SELECT * FROM reuse_link ORDER BY earlier_id, later_id"))
+
+
+def key(number: int) -> str:
+    return f"{number:016x}"
+
+
+def found_in(folder: Path, releases: Sequence[Any]) -> Database:
+    db = opened(folder)
+    benchmark.store(db, releases)
+    follow(db)
+    return db
+
+
+def test_what_was_planted_is_found_and_little_else(tmp_path: Path) -> None:
+    releases, planted = benchmark.generate(2000)
+    db = found_in(tmp_path, releases)
+    recall, precision, wrong = benchmark.quality(set(benchmark.links(db)), releases, planted)
+    pairs = sum(len(found) for found in planted.pairs.values())
+    overall = sum(recall[kind] * len(planted.pairs[kind]) for kind in recall) / pairs
+    assert overall >= 0.98, recall
+    assert precision >= 0.98, wrong
+
+
+def test_a_quote_with_small_changes_is_found_with_its_places(tmp_path: Path) -> None:
+    db = found_in(tmp_path, [release(SECOND, 1, date(2026, 5, 8)), release(FIRST, 0, date(2026, 5, 5))])
+    (link,) = reuse_of(db, key(0))
+    assert (link.kind, link.basis, link.is_certain) == ("quote", "published", True)
+    assert (link.earlier.id, link.later.id) == (key(1), key(0))
+    (passage,) = link.passages
+    assert passage.earlier_text == FIRST[slice(*passage.earlier)] == QUOTE.strip("„“")
+    assert passage.later_text == SECOND[slice(*passage.later)] == CHANGED.strip("„“")
+    assert passage.words == len(CHANGED.split()) - 1
+    assert 0.5 < link.share < 0.8
+
+
+def test_without_dates_the_first_capture_decides_and_proves_little(tmp_path: Path) -> None:
+    db = found_in(tmp_path, [release(SECOND, 1), release(FIRST, 0)])
+    (link,) = reuse_of(db, key(0))
+    assert (link.earlier.id, link.basis, link.is_certain) == (key(0), "captured", False)
+
+
+def test_a_capture_before_the_day_of_publication_proves_the_order(tmp_path: Path) -> None:
+    db = found_in(tmp_path, [release(FIRST, 0), release(SECOND, 1, date(2026, 5, 8))])
+    (link,) = reuse_of(db, key(1))
+    assert (link.earlier.id, link.basis, link.is_certain) == (key(0), "captured", True)
+
+
+def about(number: int) -> Any:
+    own = " ".join(benchmark.Language.sentence(LANGUAGE, 60, 70))
+    return release(f"Meldung {number}. {own} {ABOUT}", 3, date(2026, 1, 1 + number))
+
+
+LANGUAGE = benchmark.Language(benchmark.random.Random(7))
+
+
+def test_what_a_source_says_of_itself_everywhere_links_nothing(tmp_path: Path) -> None:
+    texts = [about(number) for number in range(7)]
+    db = opened(tmp_path)
+    benchmark.store(db, texts[:3])
+    follow(db)
+    assert len(table(db)) == 3
+    benchmark.store(db, texts[3:], first=3)
+    follow(db)
+    assert table(db) == []
+
+
+def test_when_boilerplate_goes_the_last_two_are_linked_again(tmp_path: Path) -> None:
+    db = found_in(tmp_path, [about(number) for number in range(5)])
+    assert table(db) == []
+    with write_tx(db):
+        forget_reuse(db, key(0))
+    assert len(table(db)) == 6
+    assert next(db.query("SELECT count(*) AS n FROM reuse_release"))["n"] == 4
+
+
+def test_the_order_of_work_leaves_no_trace(tmp_path: Path) -> None:
+    releases, _ = benchmark.generate(300, seed=3)
+    whole, parts = opened(tmp_path, "whole.db"), opened(tmp_path, "parts.db")
+    benchmark.store(whole, releases)
+    follow(whole)
+    benchmark.store(parts, releases)
+    with write_tx(parts):  # the other way round
+        parts.execute("UPDATE release SET seq = 1000 - seq")
+    follow(parts, 60)
+    assert table(whole) == table(parts) != []
+
+
+def test_a_text_that_changes_and_changes_back_leaves_no_trace(tmp_path: Path) -> None:
+    releases, _ = benchmark.generate(300, seed=3)
+    db = found_in(tmp_path, releases)
+    before = table(db)
+    counts = [
+        next(db.query(f"SELECT count(*) AS n FROM {name}"))["n"] for name in ("reuse_fingerprint", "reuse_bucket")
+    ]
+    for text in ("Ein anderer Text.", None):
+        for number in range(0, 300, 2):
+            with write_tx(db):
+                db.execute(
+                    """INSERT INTO derivation (release_id, version_id, number, software, text, article)
+                       SELECT release_id, version_id, number + 1, software, ?, article FROM derivation
+                       WHERE release_id = ? ORDER BY number DESC LIMIT 1""",
+                    [text or releases[number].text, key(number)],
+                )
+                db.execute(
+                    """INSERT INTO quote (release_id, version_id, derivation, text, start, "end")
+                       SELECT release_id, version_id, 3, text, start, "end" FROM quote
+                       WHERE release_id = ? AND ? IS NULL""",
+                    [key(number), text],
+                )
+                seq = db.execute(
+                    "INSERT INTO outbox (release_id, change, at) VALUES (?, 'changed', '')", [key(number)]
+                ).lastrowid
+                db.execute("UPDATE release SET derivation = derivation + 1, seq = ? WHERE id = ?", [seq, key(number)])
+        follow(db, 40)
+        assert _same(table(db), before) is (text is None)
+    assert counts == [
+        next(db.query(f"SELECT count(*) AS n FROM {name}"))["n"] for name in ("reuse_fingerprint", "reuse_bucket")
+    ]
+
+
+def _same(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
+    """The same links, whatever derivation they are of."""
+    left_out = {"earlier_derivation", "later_derivation"}
+    return [{name: row[name] for name in row.keys() - left_out} for row in one] == [
+        {name: row[name] for name in row.keys() - left_out} for row in other
+    ]
+
+
+def test_what_is_broken_off_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    db = opened(tmp_path)
+    benchmark.store(db, [release(FIRST, 0, date(2026, 5, 5)), release(SECOND, 1, date(2026, 5, 8))])
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reuse, "compare", broken)
+        with pytest.raises(KeyboardInterrupt):
+            follow_changes(db)
+    assert (reuse_seq(db), next(db.query("SELECT count(*) AS n FROM reuse_fingerprint"))["n"]) == (0, 0)
+    follow(db)
+    assert (reuse_seq(db), len(table(db))) == (2, 1)
+
+
+def test_groups_of_duplicates_begin_with_the_earliest(tmp_path: Path) -> None:
+    text = " ".join(LANGUAGE.passage(200))
+    nearly = text.replace(text.split()[50], "anders", 1)
+    db = found_in(
+        tmp_path,
+        [
+            release(text, 0, date(2026, 5, 9)),
+            release(nearly, 1, date(2026, 5, 3)),
+            release(text, 2, date(2026, 5, 1)),
+            release(FIRST, 3, date(2026, 5, 1)),
+        ],
+    )
+    (group,) = duplicate_groups(db)
+    assert group.kind == "near"
+    assert [one.release.id for one in group.releases] == [key(2), key(1), key(0)]
+    assert group.releases[2].similarity == 1.0
+    assert 0.9 < (group.releases[1].similarity or 0) < 1
+    assert duplicate_groups(db, across_sources=True) == (group,)
+
+
+def test_short_notices_are_no_duplicates(tmp_path: Path) -> None:
+    assert table(found_in(tmp_path, [release("Die Sitzung am Montag entfällt.", source) for source in range(3)])) == []
+
+
+def test_links_hold_places_and_no_text(tmp_path: Path) -> None:
+    db = found_in(tmp_path, [release(FIRST, 0, date(2026, 5, 5)), release(SECOND, 1, date(2026, 5, 8))])
+    (link,) = table(db)
+    (passage,) = json.loads(link["passages"])
+    assert passage.keys() == {"earlier", "later", "words", "quote"}
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """Two sources, whose releases share a quote, and a copy."""
+    for number, (source, name, text) in enumerate(
+        [("kreis", "a", FIRST), ("buecherei", "b", SECOND), ("blatt", "c", f"{SECOND}\n\nDas war es.")], 5
+    ):
+        folder = tmp_path / source
+        folder.mkdir()
+        dated = f"Büchereien im Kreis\n\n{number}. Mai 2026\n\n{text}\n\n{text[:40]} Mehr steht im Protokoll."
+        (folder / f"{name}.txt").write_text(dated, encoding="utf-8")
+    sources = "".join(
+        f'[[source]]\nid = "{name}"\nfetcher = "folder"\npath = "{name}"\ngate = false\n'
+        for name in ("kreis", "buecherei", "blatt")
+    )
+    (tmp_path / "sources.toml").write_text(f'[archive]\ntitle = "Probe"\n{sources}', encoding="utf-8")
+    invoke(tmp_path, "run")
+    return tmp_path
+
+
+def invoke(folder: Path, *arguments: str) -> str:
+    result = CliRunner().invoke(command_line, ["-C", str(folder), *arguments], catch_exceptions=False)
+    return str(result.stdout)
+
+
+def test_reuse_tells_who_was_first_in_both_directions(archive: Path) -> None:
+    groups = [json.loads(line) for line in invoke(archive, "dedupe", "--report", "--json").splitlines()]
+    assert [len(group["releases"]) for group in groups] == [2]
+    earliest = groups[0]["releases"][0]["release"]["id"]
+    answer = json.loads(invoke(archive, "reuse", f"d/{earliest}", "--json"))
+    kinds = [(link["kind"], link["later"]["id"] == earliest) for link in answer["links"]]
+    assert sorted(kinds) == [("near", False), ("quote", True)]
+    shown = invoke(archive, "reuse", earliest)
+    assert shown.index("Übernommen aus") < shown.index("Übernommen von")
+    assert "Zitat" in shown
+    table_of_groups = invoke(archive, "dedupe", "--csv").splitlines()
+    assert len(table_of_groups) == 3
+    assert ",kind,first," in table_of_groups[0]
+
+
+def test_a_rebuild_finds_the_same(archive: Path) -> None:
+    def rows() -> list[dict[str, Any]]:
+        db = Database(str(archive / "archive" / "archive.db"))
+        found = table(db)
+        db.close()
+        return found
+
+    before = rows()
+    assert len(before) == 3
+    invoke(archive, "rebuild")
+    assert rows() == before
