@@ -24,6 +24,7 @@
     │   ├── LockedError                  11   423
     │   ├── MigrationNeededError         12   500
     │   ├── UnknownReleaseError          1    404
+    │   │   └── WithheldError            1    410
     │   └── FixityError                  20   500
     ├── IndexingError                    13   503
     └── QueryError                       2    400
@@ -65,6 +66,7 @@ __all__ = [
     "TooLargeError",
     "TransientFetchError",
     "UnknownReleaseError",
+    "WithheldError",
 ]
 
 
@@ -237,6 +239,12 @@ class UnknownReleaseError(ArchiveError):
     """No release, version or derivation has this id."""
 
     http_status = 404
+
+
+class WithheldError(UnknownReleaseError):
+    """The release is hidden or erased by a decision; the message names the case."""
+
+    http_status = 410
 
 
 class FixityError(ArchiveError):

@@ -9,7 +9,7 @@ import signal
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from time import monotonic
@@ -30,6 +30,7 @@ from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.decisions import apply_new_decisions
 from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.frontier import (
+    DueItem,
     complete_discovery,
     count_settled,
     due_items,
@@ -44,7 +45,9 @@ from archive_pipeline.archive.reading import load_release
 from archive_pipeline.archive.relaunch import relaunch_of, suspect_relaunch, tell_relaunch
 from archive_pipeline.archive.releases import Stored
 from archive_pipeline.archive.runs import begin_run, finish_run, record_failure, record_requests, record_visit
+from archive_pipeline.archive.takedown import erased_items, erased_payloads
 from archive_pipeline.archive.versions import note_removal
+from archive_pipeline.archive.visibility import ARCHIVIST, visible_ids
 from archive_pipeline.committing import logged_tx, take_up
 from archive_pipeline.errors import ArchiveError
 from archive_pipeline.fetch import Robots
@@ -52,6 +55,7 @@ from archive_pipeline.fetch.http import PRODUCT
 from archive_pipeline.fetching import Attempted, Discovered, Finished, Lanes, Message, Offered
 from archive_pipeline.model import Capture, Failure, Processed, Request, RunReport, Source, SourceReport
 from archive_pipeline.reusing import update_reuse
+from archive_pipeline.taking_down import finish_erasures
 from archive_pipeline.warc import StoredCapture, WarcStore, update_cdxj
 from archive_pipeline.workers import Workers
 from archive_pipeline.workspace import SOFTWARE, Connections, Workspace, http_client, utc_now
@@ -88,6 +92,8 @@ def run(
     with workspace.writing(command) as db, workspace.workers(workers) as pool, _terminable():
         begin_run(db, run_id, command, sources, started)
         workspace.plugins.run_started(run_id, tuple(sources))
+        with suppress(ArchiveError):  # `recover` tells of it; an erasure that can't be finished now stays to be done
+            finish_erasures(workspace, db)
         journey = _Journey(workspace, db, pool, run_id, progress, connections)
         try:
             journey.recover()
@@ -210,7 +216,8 @@ class _Journey:
         self.pool = pool
         self.run_id = run_id
         self.progress = progress
-        self.store: WarcStore = workspace.warc_store()
+        self.store: WarcStore = workspace.warc_store(refused=erased_payloads(db))
+        self.erased = erased_items(db)
         self.log = workspace.derivation_log()
         self.stop = threading.Event()
         self.client = http_client(workspace.config.archive, connections, sleep=self._wait)
@@ -293,7 +300,9 @@ class _Journey:
         self.lengths.add(message.stored)  # last: interrupted before this line, the next run takes them up
         match message:
             case Offered(items=items):
-                offer(self.db, items, utc_now())
+                # of what a decision removed nothing but its place is kept
+                known = [replace(item, title=None) if self.erased.reason(item) else item for item in items]
+                offer(self.db, known, utc_now())
                 tally.offered.update(item.key for item in items)
             case Discovered():
                 self._discovered(message, since, limit, patient)
@@ -327,12 +336,26 @@ class _Journey:
             checks=self.workspace.config.archive.recheck_budget,
             patient=patient,
         )
+        due = self._without_erased(due, tally)
         looked_at = {one.item.key for one in due}
         tally.add("seen", len(tally.offered | looked_at))
         # what is looked at again is counted when that is known to have come to nothing
         left_alone = {key for key in tally.offered - looked_at if (source.id, key) not in self.recovered}
         tally.add("unchanged", count_settled(self.db, source.id, left_alone))
         message.answer.put(due)
+
+    def _without_erased(self, due: Sequence[DueItem], tally: _Tally) -> list[DueItem]:
+        """What is due, without what a decision removed: that is refused, and not even asked for."""
+        left = []
+        with write_tx(self.db):
+            for one in due:
+                reason = self.erased.reason(one.item)
+                if reason is None:
+                    left.append(one)
+                else:
+                    settle(self.db, one.item, "refused", utc_now(), reason=reason)
+                    tally.add("refused")
+        return left
 
     def give_up(self, source: Source, reason: str) -> None:
         """A source whose plugin could not be loaded fails alone."""
@@ -411,7 +434,10 @@ class _Journey:
     def _announce(self, archived: Sequence[Stored]) -> None:
         if not self.workspace.plugins.has_observers("release_archived"):
             return
+        seen = visible_ids(self.db, [stored.release_id for stored in archived], ARCHIVIST)
         for stored in archived:
+            if stored.release_id not in seen:  # what a case withholds is told to nobody
+                continue
             release = load_release(self.db, stored.release_id)
             relaunch = relaunch_of(self.db, release.source_id, utc_now())
             if relaunch is None or not relaunch.is_confirmed:  # what an old release looks like now is no news

@@ -38,8 +38,11 @@ FILTER_FIELDS = (
     "topic",
     "source",
     "language",
+    "access",
+    "embargo",
 )
-"""Fields that hold keys. `district` and `party` count issuer and about; the `_mentioned` fields every role."""
+"""Fields that hold keys. `district` and `party` count issuer and about; the `_mentioned` fields every role. `access` is
+the access level, `embargo` the end of an embargo (UTC): what a reader may see is found by them, not by people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """An archive folder: its configuration, plugins, database, WARC files and index, opened in one way by everybody."""
 
+import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archive_pipeline.archive.database import open_database
-from archive_pipeline.archive.lock import writer_lock
+from archive_pipeline.archive.lock import lock_owner, writer_lock
 from archive_pipeline.archive.profiles import PROFILES, newest_profiles
 from archive_pipeline.archive.reading import last_seq
 from archive_pipeline.archive.topic_models import active_number, read_topic_model
@@ -21,7 +22,8 @@ from archive_pipeline.errors import ArchiveError, IndexingError, LockedError, No
 from archive_pipeline.fetch import HttpClient
 from archive_pipeline.fetch.pace import Pace
 from archive_pipeline.fetch.transport import Network, Resolver, system_resolver
-from archive_pipeline.indexing import catch_up
+from archive_pipeline.index.fixity import record_checksums
+from archive_pipeline.indexing import catch_up, release_count
 from archive_pipeline.own_vocabulary import FOLDER
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
 from archive_pipeline.protocols import Index
@@ -42,7 +44,15 @@ __all__ = [
     "utc_now",
 ]
 
+_log = logging.getLogger(__name__)
+
+SWAP_ATTEMPTS = 40
+SWAP_PAUSE = 0.05
+"""How often and with what pause, in seconds, a reader asks for an index that is just being replaced."""
+
 CONFIG_NAME = "sources.toml"
+CATCHING_UP = "Index"
+"""What holds the lock while a search brings the index up to date."""
 VERSION = version("archive-pipeline")
 SOFTWARE = f"archive_pipeline/{VERSION}"
 HOMEPAGE = "https://pypi.org/project/archive-pipeline/"
@@ -180,8 +190,8 @@ class Workspace:
         """Whether any WARC file is there."""
         return any((self.data / "warc").glob("*/*/*.warc.gz"))
 
-    def warc_store(self, folder: Path | None = None) -> WarcStore:
-        """The WARC files of this archive."""
+    def warc_store(self, folder: Path | None = None, *, refused: Mapping[str, str] | None = None) -> WarcStore:
+        """The WARC files of this archive; what is `refused` (reasons by sha256) is not stored."""
         settings = self.config.archive
         return WarcStore(
             folder or self.data,
@@ -189,6 +199,7 @@ class Workspace:
             operator=settings.contact or "",
             clock=utc_now,
             max_file_bytes=settings.warc_bytes,
+            refused=refused,
         )
 
     def derivation_log(self) -> DerivationLog:
@@ -205,47 +216,94 @@ class Workspace:
     @contextmanager
     def index(self) -> Iterator[Index]:
         """The search index for reading. Raises IndexingError when it is missing, damaged or outdated."""
-        index = self.plugins.index_engines[self.config.archive.engine].open(self.index_folder)
+        index = self._serving_index()
         try:
             yield index
         finally:
             index.close()
 
+    def _serving_index(self) -> Index:
+        """While a new index is put in the place of the old one there is none for a moment: then it is waited for."""
+        engine = self.plugins.index_engines[self.config.archive.engine]
+        for _ in range(SWAP_ATTEMPTS):
+            try:
+                return engine.open(self.index_folder)
+            except IndexingError:
+                if not self._beside(".old").exists():
+                    break
+                time.sleep(SWAP_PAUSE)
+        return engine.open(self.index_folder)
+
     def update_index(self, db: Database) -> int:
         """Bring the index up to date, building it anew where it is missing, damaged, outdated or ahead of the
-        database. Call with the writer lock held. Returns how many releases were put in."""
+        database; a person is told why. Call with the writer lock held. Returns how many releases were put in."""
         engine = self.plugins.index_engines[self.config.archive.engine]
         try:
             index = engine.open(self.index_folder, writable=True)
-        except IndexingError:
+        except IndexingError as error:
+            if self.index_folder.exists():
+                _log.warning("%s. Er wird aus dem Archiv neu aufgebaut.", error.message)
             return self.rebuild_index(db)
         try:
             if index.seq() <= last_seq(db):
-                return catch_up(db, index)
+                done = catch_up(db, index)
+                if done:
+                    record_checksums(self.index_folder)
+                return done
+        except LockedError:
+            raise
+        except IndexingError as error:
+            if _cannot_write(error.__cause__):
+                raise
+            _log.warning("%s. Er wird aus dem Archiv neu aufgebaut.", error.message)
         finally:
             index.close()
         return self.rebuild_index(db)
 
     def rebuild_index(self, db: Database) -> int:
-        """Build the index beside the old one, then put it in its place. Returns how many releases were put in."""
-        done = self.build_index(db)
+        """Build the index beside the old one, then put it in its place. What a killed rebuild has built is taken up.
+        Returns how many releases were put in."""
+        done = self.build_index(db, resume=True)
         self.remove_index()
         self.install_index()
         return done
 
-    def build_index(self, db: Database) -> int:
-        """Build a new index beside the old one; when that fails nothing of it stays."""
+    def build_index(self, db: Database, *, resume: bool = False) -> int:
+        """Build a new index beside the old one; when that fails nothing of it stays. With `resume` what is there
+        of an earlier attempt on the same database is gone on with."""
         fresh = self._beside(".new")
-        shutil.rmtree(fresh, ignore_errors=True)
         try:
-            index = self.plugins.index_engines[self.config.archive.engine].create(fresh)
+            index = self._begun_index(db, fresh) if resume else None
+            if index is None:
+                shutil.rmtree(fresh, ignore_errors=True)
+                index = self.plugins.index_engines[self.config.archive.engine].create(fresh)
+            begun = index.seq() > 0
             try:
-                return catch_up(db, index)
+                done = catch_up(db, index)
+                complete = index.count() == release_count(db)
             finally:
                 index.close()
-        except BaseException:
+            if begun and not complete:
+                return self.build_index(db)
+            record_checksums(fresh)
+        except Exception:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
+        return done
+
+    def _begun_index(self, db: Database, fresh: Path) -> Index | None:
+        """What a killed rebuild left, if this engine can go on with it."""
+        if not fresh.is_dir():
+            return None
+        try:
+            index = self.plugins.index_engines[self.config.archive.engine].open(fresh, writable=True)
+        except IndexingError:
+            return None
+        if not 0 < index.seq() <= last_seq(db):
+            index.close()
+            return None
+        _log.warning("Der unterbrochene Neuaufbau des Suchindex geht weiter: %d Mitteilungen sind da.", index.count())
+        return index
 
     def remove_index(self) -> None:
         """Take the index away in one step: half an index must never pass for a whole one."""
@@ -258,6 +316,11 @@ class Workspace:
     def install_index(self) -> None:
         """Put what `build_index` built in the place of the index that was removed."""
         self._beside(".new").rename(self.index_folder)
+
+    def with_engine(self, engine: str) -> "Workspace":
+        """The same archive with another engine's index, whatever sources.toml says."""
+        settings = replace(self.config.archive, engine=engine)
+        return replace(self, config=replace(self.config, archive=settings))
 
     def _beside(self, suffix: str) -> Path:
         return self.index_folder.with_name(self.index_folder.name + suffix)
@@ -275,17 +338,30 @@ class Workspace:
             lag, cause = -1, error
         if lag == 0:
             return None
+        note = "Ein Lauf schreibt gerade: die neuesten Mitteilungen fehlen noch im Index."
+        if cause is None and self.is_being_written():
+            return note
         try:
-            with self.writing("Index") as db:
+            with self.writing(CATCHING_UP) as db:
                 self.update_index(db)
         except LockedError:
             if cause is not None:
                 raise cause from None
-            return "Ein Lauf schreibt gerade: die neuesten Mitteilungen fehlen noch im Index."
+            return note
         return None
+
+    def is_being_written(self) -> bool:
+        """Whether somebody writes who will not be done in a moment, so that a reader has no need to wait for him."""
+        owner = lock_owner(self.data)
+        return owner is not None and owner.command != CATCHING_UP
 
     def _open(self, *, create: bool) -> Database:
         return open_database(self.database_file, create=create, prepare=self.plugins.prepare_connection)
+
+
+def _cannot_write(cause: BaseException | None) -> bool:
+    """Whether the disk refused: then a new index would fail, too."""
+    return (isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)) or "os error 28" in str(cause)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Literal
 
 from sqlite_utils import Database
 
+from archive_pipeline.archive.database import look_up
 from archive_pipeline.model import Capture, CaptureKind
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "CaptureState",
     "adopt_attachments",
     "attach",
+    "belong",
     "capture_rows",
     "has_lied",
     "is_recorded",
@@ -57,13 +59,30 @@ WHOLE = "source_id = ? AND target = ? AND complete AND (status IS NULL OR status
 NEWEST = "ORDER BY captured_at DESC, rowid DESC LIMIT 1"
 COLUMNS = ", ".join(CaptureRow.__dataclass_fields__)
 
+RECORDED = (
+    *("record_id", "source_id", "key", "target", "url", "kind", "media_type", "charset", "status", "etag"),
+    *("last_modified", "sha256", "captured_at", "warc_file", "warc_offset", "parent", "title", "published"),
+    *("complete", "reservation", "state", "reason", "release_id"),
+)
+
+RECORD = f"""
+INSERT INTO capture ({", ".join(RECORDED)}) VALUES ({", ".join(f":{name}" for name in RECORDED)})
+ON CONFLICT (record_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in RECORDED[1:])}
+"""
+"""Statements on the way of every document are written out: sqlite-utils asks for the columns of the table each time."""
+
 
 def record_capture(
     db: Database, capture: Capture, state: CaptureState, *, reason: str | None = None, release_id: str | None = None
 ) -> None:
     """Note one capture and how it ended. Call inside `write_tx`."""
     outcome = {"state": state, "reason": reason, "release_id": release_id}
-    db.table("capture").upsert({**stored_values(capture), **outcome}, pk="record_id")
+    db.conn.execute(RECORD, {**stored_values(capture), **outcome})
+
+
+def belong(db: Database, capture: Capture, release_id: str) -> None:
+    """Note which release a recorded capture is of. Call inside `write_tx`."""
+    db.conn.execute("UPDATE capture SET release_id = ? WHERE record_id = ?", [release_id, capture.record_id])
 
 
 def stored_values(capture: Capture) -> dict[str, str | int | None]:
@@ -124,7 +143,7 @@ def has_lied(db: Database, source_id: str, target: str, validator: Literal["etag
 
 def is_recorded(db: Database, record_id: str) -> bool:
     """Whether this very capture is in the database."""
-    return next(db.query("SELECT 1 FROM capture WHERE record_id = ?", [record_id]), None) is not None
+    return look_up(db, "SELECT 1 FROM capture WHERE record_id = ?", [record_id]) is not None
 
 
 def repeat(db: Database, capture: Capture) -> None:
@@ -190,4 +209,6 @@ def warc_lengths(db: Database) -> dict[str, int]:
 
 def set_lengths(db: Database, lengths: Mapping[str, int]) -> None:
     """Account for WARC files up to these lengths. Call inside `write_tx`, after the files were synced."""
-    db.table("warc_file").upsert_all([{"name": name, "length": length} for name, length in lengths.items()], pk="name")
+    db.conn.executemany(
+        "INSERT INTO warc_file VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET length = excluded.length", lengths.items()
+    )

@@ -2,16 +2,17 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database
 
 from archive_pipeline.archive.migrations import MIGRATIONS
 from archive_pipeline.errors import ArchiveError, MigrationNeededError, NoArchiveError
 
-__all__ = ["open_database", "write_tx"]
+__all__ = ["compact", "look_up", "open_database", "write_tx"]
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one before SQLite gives up."""
@@ -95,6 +96,29 @@ def write_tx(db: Database) -> Iterator[Database]:
         if isinstance(error, sqlite3.OperationalError):
             raise _unusable("archive.db", error) from error
         raise
+
+
+def look_up(db: Database, sql: str, values: Sequence[object]) -> tuple[Any, ...] | None:
+    """The first row that a query finds, or None. For what is asked of every document: `Database.query` guards each
+    question with a savepoint, which takes longer than the answer."""
+    row: tuple[Any, ...] | None = db.conn.execute(sql, values).fetchone()
+    return row
+
+
+def compact(db: Database) -> None:
+    """Write the database anew without what was deleted, and empty the log beside it: no byte of both files then holds
+    what is in no table. Raises ArchiveError when the disk is full, or another program reads and so needs the old
+    state."""
+    try:
+        db.execute("VACUUM")
+        busy = next(db.query("PRAGMA wal_checkpoint(TRUNCATE)"))["busy"]
+    except sqlite3.OperationalError as error:
+        raise _unusable("archive.db", error) from error
+    if busy:
+        raise ArchiveError(
+            "archive.db lässt sich nicht verdichten: ein anderes Programm liest gerade darin",
+            hint="es beenden, dann: archive-pipeline takedown finish",
+        )
 
 
 def _unusable(name: str, error: Exception) -> ArchiveError:

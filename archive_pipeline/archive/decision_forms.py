@@ -23,6 +23,8 @@ from archive_pipeline.archive.rights_forms import (
     TakedownRequest,
     TakedownStep,
 )
+from archive_pipeline.archive.search_forms import SavedSearchDecision
+from archive_pipeline.archive.set_forms import FreezeDecision
 from archive_pipeline.model import Axis, Role
 
 __all__ = [
@@ -205,7 +207,9 @@ Decision = Annotated[
     | AccessDecision
     | PersonSuppression
     | CorrectionNote
-    | CorrectionWithdrawal,
+    | CorrectionWithdrawal
+    | FreezeDecision
+    | SavedSearchDecision,
     Field(discriminator="schema"),
 ]
 """Every form there is."""

@@ -4,9 +4,10 @@ Every decision is appended and synced before the database sees it. The database 
 lies behind, because a process was killed between the two, is applied before anything else is decided.
 """
 
+import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,14 @@ from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.decision_forms import Decision
 from archive_pipeline.errors import ArchiveError, MigrationNeededError
 
-__all__ = ["append_decisions", "apply_new_decisions", "decide", "read_decisions"]
+__all__ = [
+    "append_decisions",
+    "apply_new_decisions",
+    "decide",
+    "decision_sha256",
+    "read_decisions",
+    "rewrite_decisions",
+]
 
 ADAPTER: TypeAdapter[Decision] = TypeAdapter(Decision)
 
@@ -49,6 +57,7 @@ def append_decisions(path: Path, decisions: Sequence[Decision]) -> None:
     is_new = not path.exists()
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
     try:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # a takedown may hide something while somebody else writes
         size = os.fstat(handle).st_size
         if size and os.pread(handle, 1, size - 1) != b"\n":
             data = b"\n" + data
@@ -63,6 +72,30 @@ def append_decisions(path: Path, decisions: Sequence[Decision]) -> None:
         os.close(handle)
     if is_new:
         _sync_folder(path.parent)
+
+
+def rewrite_decisions(path: Path, change: Callable[[bytes], bytes], decisions: Sequence[Decision]) -> None:
+    """Put a file in the place of `decisions.jsonl` in which each line is changed and these decisions are appended: all
+    of it or nothing. Only erasing a text may change what was written. A torn last line is left out. Call with the
+    writer lock held. Raises ArchiveError."""
+    fresh = path.with_name(path.name + ".new")
+    try:
+        with fresh.open("wb") as out:
+            if path.exists():
+                with path.open("rb") as lines:
+                    out.writelines(change(line) for line in lines if line.endswith(b"\n"))
+            out.writelines(ADAPTER.dump_json(decision) + b"\n" for decision in decisions)
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise ArchiveError(
+            f"{path.name} lässt sich nicht neu schreiben: {error.strerror}",
+            hint="freien Platz und Rechte prüfen, dann den Befehl wiederholen",
+        ) from error
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -116,6 +149,11 @@ def _unreadable(path: Path, end: int, error: ValidationError) -> ArchiveError:
     )
 
 
+def decision_sha256(decision: Decision) -> str:
+    """A hash of everything that a decision says, in hex: what the database keeps, to tell when a line was changed."""
+    return hashlib.sha256(ADAPTER.dump_json(decision)).hexdigest()
+
+
 def apply_new_decisions(db: Database, path: Path) -> int:
     """Apply the decisions of the file that the database doesn't have. Returns how many. Only what was added since is
     read; a file that is not the one known (restored, edited) is read from its beginning. Raises ArchiveError at an
@@ -143,8 +181,8 @@ def _apply(db: Database, path: Path, lines: Sequence[_Line]) -> int:
         for line in lines:
             decision = line.decision
             added = db.execute(
-                """INSERT OR IGNORE INTO decision (id, schema, batch, decided_by, decided_at, note)
-                   VALUES (?, ?, ?, ?, ?, ?)""",
+                """INSERT OR IGNORE INTO decision (id, schema, batch, decided_by, decided_at, note, sha256)
+                   VALUES (?, ?, ?, ?, ?, ?, ?)""",
                 [
                     decision.id,
                     decision.schema,
@@ -152,6 +190,7 @@ def _apply(db: Database, path: Path, lines: Sequence[_Line]) -> int:
                     decision.decided_by,
                     decision.decided_at.isoformat(),
                     decision.note,
+                    decision_sha256(decision),
                 ],
             )
             if added.rowcount:

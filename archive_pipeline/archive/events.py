@@ -17,6 +17,8 @@ EventType = Literal[
     "refreshment",
     "fixity check",
     "replication",
+    "information package creation",
+    "information package merging",
     "policy assignment",
     "redaction",
     "deletion",
@@ -43,7 +45,7 @@ def record_event(
 ) -> None:
     """Add one event. `agent` is the tool with its version or a person, `subject` the object's id.
     Call inside `write_tx`."""
-    db.execute(
+    db.conn.execute(
         "INSERT INTO event (type, at, agent, outcome, object, detail) VALUES (?, ?, ?, ?, ?, ?)",
         [kind, at.isoformat(), agent, outcome, subject, detail],
     )

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from sqlite_utils import Database
 
 from archive_pipeline.address import canonical_url
+from archive_pipeline.archive.database import look_up
 from archive_pipeline.mail.sameness import same_release
 from archive_pipeline.model import Article, Capture, Source
 
@@ -53,14 +54,12 @@ def find_identity(db: Database, capture: Capture, article: Article) -> str:
     words at another place of the same source, where the addresses differ in spelling only, or the dates are the same
     and the words are more than a few.
     """
-    place = db.query(
-        "SELECT release_id FROM location WHERE source_id = ? AND key = ? LIMIT 1", [capture.source_id, capture.key]
-    )
-    found = next(place, None)
+    place = [capture.source_id, capture.key]
+    found = look_up(db, "SELECT release_id FROM location WHERE source_id = ? AND key = ? LIMIT 1", place)
     if found is not None:
-        return str(found["release_id"])
+        return str(found[0])
     identity = release_identity(capture)
-    if next(db.query("SELECT 1 FROM release WHERE id = ?", [identity]), None) is not None:
+    if look_up(db, "SELECT 1 FROM release WHERE id = ?", [identity]) is not None:
         return identity
     return _same_text(db, capture, article) or identity
 
@@ -104,8 +103,7 @@ def find_counterpart(db: Database, capture: Capture, source: Source, article: Ar
 
 
 def _has_mail(db: Database) -> bool:
-    rows = db.query("SELECT 1 FROM source WHERE fetcher IN ('mail', 'imap') LIMIT 1")
-    return next(rows, None) is not None
+    return look_up(db, "SELECT 1 FROM source WHERE fetcher IN ('mail', 'imap') LIMIT 1", []) is not None
 
 
 def _same_text(db: Database, capture: Capture, article: Article) -> str | None:

@@ -643,9 +643,9 @@ CREATE TABLE takedown_step (
 ) STRICT;
 CREATE INDEX takedown_step_case ON takedown_step(case_id);
 CREATE VIEW v_withheld AS
-  SELECT t.release_id, min(t.case_id) AS case_id FROM takedown_release AS t
+  SELECT t.release_id, t.case_id FROM takedown_release AS t
   JOIN takedown AS c ON c.case_id = t.case_id
-  WHERE c.state IN ('hidden', 'erased') GROUP BY t.release_id;
+  WHERE c.state IN ('hidden', 'erased');
 CREATE TABLE erasure (
   id TEXT PRIMARY KEY,
   case_id TEXT NOT NULL,
@@ -712,3 +712,66 @@ def rights(db: Database) -> None:
     for statement in RIGHTS.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+SETS = """
+CREATE TABLE result_set (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  query TEXT NOT NULL,
+  understood TEXT NOT NULL,
+  note TEXT,
+  releases INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  created_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX result_set_name ON result_set(name);
+CREATE INDEX capture_place ON capture(warc_file, warc_offset);
+CREATE INDEX location_place ON location(source_id, key);
+CREATE VIEW v_location AS
+  SELECT l.release_id, l.source_id, s.title AS source, l.key, l.url, l.first_captured_at
+  FROM location AS l JOIN source AS s ON s.id = l.source_id;
+CREATE VIEW v_quote AS
+  SELECT q.release_id, q.text, q.speaker, q.start, q."end", r.published, r.source_id
+  FROM quote AS q
+  JOIN release AS r ON r.id = q.release_id AND r.version_id = q.version_id AND r.derivation = q.derivation;
+CREATE VIEW v_event AS
+  SELECT e.id, e.at, e.type, e.outcome, e.agent, e.object, e.detail, coalesce(r.id, c.release_id) AS release_id
+  FROM event AS e
+  LEFT JOIN release AS r ON r.id = e.object
+  LEFT JOIN capture AS c ON c.record_id = e.object
+"""
+
+
+@MIGRATIONS(name="0011_sets")
+def sets(db: Database) -> None:
+    """Frozen result sets; where a capture lies, for those who copy it; views of locations, quotes and events."""
+    for statement in SETS.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+@MIGRATIONS(name="0012_saved_search")
+def saved_search(db: Database) -> None:
+    """Searches that people keep under a name, and up to which change of the archive they were looked at."""
+    db.execute(
+        """CREATE TABLE saved_search (
+          name TEXT PRIMARY KEY,
+          query TEXT NOT NULL,
+          match TEXT NOT NULL CHECK (match IN ('all', 'any')),
+          sort TEXT NOT NULL CHECK (sort IN ('score', 'newest', 'oldest')),
+          saved_by TEXT NOT NULL,
+          saved_at TEXT NOT NULL,
+          seen_seq INTEGER NOT NULL,
+          seen_at TEXT NOT NULL
+        ) STRICT"""
+    )
+
+
+@MIGRATIONS(name="0013_decision_fixity")
+def decision_fixity(db: Database) -> None:
+    """A hash of each decision, so that an audit finds a line of decisions.jsonl that was changed. Those of older
+    archives get none, until a rebuild reads them again."""
+    db.execute("ALTER TABLE decision ADD COLUMN sha256 TEXT")

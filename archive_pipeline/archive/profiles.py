@@ -16,7 +16,15 @@ from archive_pipeline.archive.captures import CaptureRow, capture_rows
 from archive_pipeline.errors import ArchiveError
 from archive_pipeline.model import LearnedLine, LearnedProfile
 
-__all__ = ["PROFILES", "keep_profile", "learnable_captures", "newest_profiles", "read_profiles", "record_profiles"]
+__all__ = [
+    "PROFILES",
+    "keep_profile",
+    "learnable_captures",
+    "newest_profiles",
+    "read_profiles",
+    "record_profiles",
+    "replace_profile",
+]
 
 PROFILES = "profiles"
 """The folder in an archive's data that holds them."""
@@ -58,6 +66,13 @@ def keep_profile(folder: Path, profile: LearnedProfile) -> None:
     file = folder / profile.source_id / f"{profile.number}.json"
     if file.exists():
         raise ArchiveError(f"Profil {profile.number} der Quelle {profile.source_id} gibt es schon", hint=str(file))
+    replace_profile(folder, profile)
+
+
+def replace_profile(folder: Path, profile: LearnedProfile) -> None:
+    """Write a profile over the one with its number, whole or not at all: only erasing a text may take lines out of one.
+    Call with the writer lock held."""
+    file = folder / profile.source_id / f"{profile.number}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_suffix(".new")
     with unfinished.open("wb") as out:

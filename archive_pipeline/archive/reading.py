@@ -77,13 +77,17 @@ def find_release(db: Database, text: str, visibility: Visibility = ARCHIVIST) ->
     Raises UnknownReleaseError when there is none to be seen, or more than one; WithheldError where a case withholds it.
     """
     release_id = _find(db, text)
-    require_visible(db, release_id, visibility)
+    require_visible(db, release_id, visibility, asked=text)
     return release_id
 
 
 ERASED = """SELECT t.release_id AS id FROM takedown_release t JOIN takedown c ON c.case_id = t.case_id
 WHERE c.state = 'erased' AND (t.release_id = ? OR length(?) >= 4 AND substr(t.release_id, 1, length(?)) = ?)
 LIMIT 2"""
+
+
+ERASED_PLACE = """SELECT t.release_id AS id FROM erased_place p JOIN takedown_release t ON t.case_id = p.case_id
+WHERE p.url = ? LIMIT 1"""
 
 
 def _find(db: Database, text: str) -> str:
@@ -105,7 +109,7 @@ def _find(db: Database, text: str) -> str:
         return str(release_id)
     if rows:
         raise UnknownReleaseError(f"{text!r} ist nicht eindeutig", hint="mehr Zeichen der Kennung angeben")
-    erased = list(db.query(ERASED, [wanted] * 4))
+    erased = list(db.query(ERASED, [wanted] * 4)) or list(db.query(ERASED_PLACE, [text]))
     if len(erased) == 1:
         return str(erased[0]["id"])
     raise UnknownReleaseError(
@@ -131,10 +135,13 @@ WHERE r.id IN ({})
 """
 
 
-def load_releases(db: Database, release_ids: Sequence[str], visibility: Visibility = EVERYTHING) -> list[Release]:
-    """Releases in the order asked for; unknown ids, and what is not to be seen, are left out."""
+def load_releases(
+    db: Database, release_ids: Sequence[str], visibility: Visibility = EVERYTHING, *, with_suppressed: bool = False
+) -> list[Release]:
+    """Releases in the order asked for; unknown ids, and what is not to be seen, are left out. Persons whose names are
+    suppressed are left out, too, unless they are asked for."""
     found: dict[str, Release] = {}
-    suppressed = suppressed_names(db)
+    suppressed = () if with_suppressed else suppressed_names(db)
     if visibility != EVERYTHING:
         seen = visible_ids(db, release_ids, visibility)
         release_ids = [release_id for release_id in release_ids if release_id in seen]

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pydantic import TypeAdapter
 from sqlite_utils import Database
 
+from archive_pipeline.archive.database import look_up
 from archive_pipeline.archive.events import record_event
 from archive_pipeline.mail.sameness import same_release
 from archive_pipeline.model import Article, Capture
@@ -59,11 +60,11 @@ class Relaunch:
 
 def relaunch_of(db: Database, source_id: str, at: datetime) -> Relaunch | None:
     """The relaunch of a source that is suspected or goes on at a time, or None."""
-    rows = db.query("SELECT source_id, began_at, moved, other FROM relaunch WHERE source_id = ?", [source_id])
-    for row in rows:
-        found = Relaunch(**{**row, "began_at": datetime.fromisoformat(row["began_at"])})
-        return found if found.covers(at) else None
-    return None
+    row = look_up(db, "SELECT source_id, began_at, moved, other FROM relaunch WHERE source_id = ?", [source_id])
+    if row is None:
+        return None
+    found = Relaunch(source_id=row[0], began_at=datetime.fromisoformat(row[1]), moved=row[2], other=row[3])
+    return found if found.covers(at) else None
 
 
 def suspect_relaunch(db: Database, source_id: str, offered: Collection[str], visited: datetime) -> bool:
@@ -87,7 +88,7 @@ def suspect_relaunch(db: Database, source_id: str, offered: Collection[str], vis
 def has_location(db: Database, capture: Capture) -> bool:
     """Whether a release was found at the capture's place before."""
     place = [capture.source_id, capture.key]
-    return next(db.query("SELECT 1 FROM location WHERE source_id = ? AND key = ? LIMIT 1", place), None) is not None
+    return look_up(db, "SELECT 1 FROM location WHERE source_id = ? AND key = ? LIMIT 1", place) is not None
 
 
 CANDIDATES = """

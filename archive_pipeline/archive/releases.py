@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 from sqlite_utils import Database
 
+from archive_pipeline.archive.database import look_up
 from archive_pipeline.archive.identity import ID_LENGTH, find_counterpart, find_identity, text_digest
 from archive_pipeline.archive.relaunch import count_place, find_moved, has_location
 from archive_pipeline.archive.sameness import reads_the_same
@@ -65,9 +66,9 @@ def store_release(
     is_new_place = not has_location(db, capture)
     release_id = find_identity(db, capture, processed.article)
     former = None if is_new_place else current_place(db, release_id)
-    known = next(db.query("SELECT 1 FROM release WHERE id = ?", [release_id]), None)
+    known = look_up(db, "SELECT 1 FROM release WHERE id = ?", [release_id])
     if known is None and (moved := find_moved(db, capture, processed.article)) is not None:
-        release_id, known = moved, {"id": moved}
+        release_id, known = moved, (moved,)
     if is_new_place:
         count_place(db, capture, moved=known is not None)
     if known is None:
@@ -86,8 +87,8 @@ def store_release(
         note_silent_change(db, former, release_id, at=now, agent=software)
         note_change(db, release_id, "changed", now)
         return Stored(release_id=release_id, change="changed")
-    number = next(db.query("SELECT count(*) AS n FROM version WHERE release_id = ?", [release_id]))["n"] + 1
-    db.execute(
+    number = _versions(db, release_id) + 1
+    db.conn.execute(
         "INSERT INTO version (release_id, id, number, sha256, captured_at, record_id) VALUES (?, ?, ?, ?, ?, ?)",
         [release_id, version_id, number, capture.sha256, capture.captured_at.isoformat(), capture.record_id],
     )
@@ -115,14 +116,19 @@ def restore_release(
     """Write what `store_release` decided before: the derivation at `place` (release, version, number), whatever would
     be decided today. Call inside `write_tx`, after `record_capture`."""
     release_id, version_id, number = place
-    former = current_place(db, release_id) if has_location(db, capture) else None
+    former = None
+    if has_location(db, capture):
+        former = current_place(db, release_id)
+    else:  # a killed run may not have come to count it
+        known = look_up(db, "SELECT 1 FROM release WHERE id = ?", [release_id])
+        count_place(db, capture, moved=known is not None)
     _locate(db, release_id, capture, source)
     stored = Stored(release_id=release_id, change=change)
     if change == "unchanged" or processed.article is None:
         return stored
     if not _has_version(db, release_id, version_id):
-        ordinal = next(db.query("SELECT count(*) AS n FROM version WHERE release_id = ?", [release_id]))["n"] + 1
-        db.execute(
+        ordinal = _versions(db, release_id) + 1
+        db.conn.execute(
             "INSERT INTO version (release_id, id, number, sha256, captured_at, record_id) VALUES (?, ?, ?, ?, ?, ?)",
             [release_id, version_id, ordinal, capture.sha256, capture.captured_at.isoformat(), capture.record_id],
         )
@@ -163,7 +169,7 @@ def store_derivation(
 
 
 def _locate(db: Database, release_id: str, capture: Capture, source: Source) -> None:
-    db.execute(
+    db.conn.execute(
         """INSERT OR IGNORE INTO release
            (id, source_id, url, path, access, version_id, derivation, first_captured_at, seq)
            VALUES (?, ?, ?, ?, ?, '', 0, ?, 0)""",
@@ -176,7 +182,7 @@ def _locate(db: Database, release_id: str, capture: Capture, source: Source) -> 
             capture.captured_at.isoformat(),
         ],
     )
-    db.execute(
+    db.conn.execute(
         """INSERT OR IGNORE INTO location (release_id, source_id, key, url, first_captured_at)
            VALUES (?, ?, ?, ?, ?)""",
         [release_id, source.id, capture.key, capture.url, capture.captured_at.isoformat()],
@@ -218,13 +224,17 @@ def _is_older(db: Database, release_id: str, capture: Capture) -> bool:
 
 
 def _has_version(db: Database, release_id: str, version_id: str) -> bool:
-    rows = db.query("SELECT 1 FROM version WHERE release_id = ? AND id = ?", [release_id, version_id])
-    return next(rows, None) is not None
+    return look_up(db, "SELECT 1 FROM version WHERE release_id = ? AND id = ?", [release_id, version_id]) is not None
+
+
+def _versions(db: Database, release_id: str) -> int:
+    found = look_up(db, "SELECT count(*) FROM version WHERE release_id = ?", [release_id])
+    return int(found[0]) if found else 0
 
 
 def _make_current(db: Database, release_id: str, version_id: str, number: int, article: Article) -> None:
     published = article.published.isoformat() if article.published else None
-    db.execute(
+    db.conn.execute(
         """UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ?, text_digest = ?, state = ?,
              embargo_until = ? WHERE id = ?""",
         [
@@ -246,24 +256,23 @@ def _embargo(article: Article) -> str | None:
 
 def _return_to(db: Database, release_id: str, version_id: str, article: Article) -> bool:
     """The publisher went back to an earlier payload: make that version current again."""
-    row = next(
-        db.query(
-            """SELECT number, title, published FROM derivation WHERE release_id = ? AND version_id = ?
-               ORDER BY number DESC LIMIT 1""",
-            [release_id, version_id],
-        ),
-        None,
+    row = look_up(
+        db,
+        """SELECT number, title, published FROM derivation WHERE release_id = ? AND version_id = ?
+           ORDER BY number DESC LIMIT 1""",
+        [release_id, version_id],
     )
     if row is None:
         return False
-    db.execute(
+    number, title, published = row
+    db.conn.execute(
         """UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ?, text_digest = ?, state = ?,
              embargo_until = ? WHERE id = ?""",
         [
             version_id,
-            row["number"],
-            row["title"],
-            row["published"],
+            number,
+            title,
+            published,
             text_digest(article),
             article.state,
             _embargo(article),
@@ -280,7 +289,7 @@ def write_derivation(
     article = processed.article
     assert article is not None
     published = article.published.isoformat() if article.published else None
-    db.execute(
+    db.conn.execute(
         """INSERT INTO derivation
            (release_id, version_id, number, software, profile, topic_model, title, published, language, text, article)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
@@ -299,42 +308,42 @@ def write_derivation(
         ],
     )
     key = (release_id, version_id, number)
-    for tag in processed.tags:
-        db.execute(
-            """INSERT INTO tag (release_id, version_id, derivation, axis, value, label, role, score, by, evidence,
-               municipalities, keywords) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-            [
+    db.conn.executemany(
+        """INSERT INTO tag (release_id, version_id, derivation, axis, value, label, role, score, by, evidence,
+           municipalities, keywords) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            (
                 *key,
-                tag.axis,
+                tag.axis.value,
                 tag.value,
                 tag.label,
-                tag.role,
+                tag.role.value,
                 tag.score,
                 tag.by,
                 EVIDENCE.dump_json(tag.evidence).decode(),
                 json.dumps(tag.municipalities),
-                KEYWORDS.dump_json(tag.keywords).decode(),
-            ],
-        )
-    for person in processed.persons:
-        db.execute(
-            """INSERT INTO person (release_id, version_id, derivation, name, role, party, start, "end")
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-            [*key, person.name, person.role, person.party, person.start, person.end],
-        )
-    for quote in processed.quotes:
-        db.execute(
-            """INSERT INTO quote (release_id, version_id, derivation, text, speaker, start, "end")
-               VALUES (?, ?, ?, ?, ?, ?, ?)""",
-            [*key, quote.text, quote.speaker, quote.start, quote.end],
-        )
+                KEYWORDS.dump_json(tag.keywords).decode() if tag.keywords else "[]",
+            )
+            for tag in processed.tags
+        ),
+    )
+    db.conn.executemany(
+        """INSERT INTO person (release_id, version_id, derivation, name, role, party, start, "end")
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        ((*key, one.name, one.role, one.party, one.start, one.end) for one in processed.persons),
+    )
+    db.conn.executemany(
+        """INSERT INTO quote (release_id, version_id, derivation, text, speaker, start, "end")
+           VALUES (?, ?, ?, ?, ?, ?, ?)""",
+        ((*key, one.text, one.speaker, one.start, one.end) for one in processed.quotes),
+    )
 
 
 def note_change(db: Database, release_id: str, change: Literal["new", "changed", "tagged"], now: datetime) -> int:
     """Announce a change in the outbox; index, alerts and exports follow its numbers. Call inside `write_tx`."""
-    cursor = db.execute(
+    cursor = db.conn.execute(
         "INSERT INTO outbox (release_id, change, at) VALUES (?, ?, ?)", [release_id, change, now.isoformat()]
     )
     seq = int(cursor.lastrowid or 0)
-    db.execute("UPDATE release SET seq = ? WHERE id = ?", [seq, release_id])
+    db.conn.execute("UPDATE release SET seq = ? WHERE id = ?", [seq, release_id])
     return seq

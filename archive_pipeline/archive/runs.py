@@ -1,13 +1,14 @@
 """The journal of runs and their failures, and the sources as the archive last saw them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import PurePath
 
 from sqlite_utils import Database
 
 from archive_pipeline.archive.database import write_tx
+from archive_pipeline.archive.releases import note_change
 from archive_pipeline.model import Failure, Request, RunReport, Source, SourceReport
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "begin_run",
     "failures",
     "finish_run",
+    "follow_access",
     "import_root",
     "known_source",
     "last_run",
@@ -75,7 +77,33 @@ def record_source(db: Database, source: Source, *, import_root: str | None = Non
     }
     if import_root is not None:
         row["import_root"] = import_root
+    before = next(db.query("SELECT access FROM source WHERE id = ?", [source.id]), None)
     db.table("source").upsert(row, pk="id")
+    if before is not None and before["access"] != source.access:
+        _hand_on_access(db, source)
+
+
+def follow_access(db: Database, sources: Iterable[Source]) -> None:
+    """Let the access levels of these sources hold for their releases, where the archive has the source. Call inside
+    `write_tx`."""
+    for source in sources:
+        changed = db.execute(
+            "UPDATE source SET access = ? WHERE id = ? AND access <> ?", [source.access, source.id, source.access]
+        )
+        if changed.rowcount:
+            _hand_on_access(db, source)
+
+
+def _hand_on_access(db: Database, source: Source) -> None:
+    """The level of a source holds for all its releases about which nobody decided."""
+    rows = db.query(
+        """SELECT id FROM release WHERE source_id = ? AND access <> ? AND NOT EXISTS (
+             SELECT 1 FROM access_decision d WHERE d.release_id = release.id AND d.access IS NOT NULL)""",
+        [source.id, source.access],
+    )
+    for row in list(rows):
+        db.execute("UPDATE release SET access = ? WHERE id = ?", [source.access, row["id"]])
+        note_change(db, row["id"], "tagged", datetime.now(UTC))
 
 
 def known_source(db: Database, source_id: str) -> Source:

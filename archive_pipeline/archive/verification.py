@@ -17,8 +17,10 @@ __all__ = [
     "AuditRow",
     "DerivationCheck",
     "contradictions",
+    "decided_hashes",
     "decided_ids",
     "differing_columns",
+    "is_blank",
     "last_audit",
     "last_complete_audit",
     "record_audit",
@@ -109,6 +111,17 @@ def recorded_derivations(db: Database) -> set[tuple[str, str, int]]:
 def decided_ids(db: Database) -> set[str]:
     """Every decision the database has."""
     return {row["id"] for row in db.query("SELECT id FROM decision")}
+
+
+def decided_hashes(db: Database) -> dict[str, str | None]:
+    """Every decision the database has, with the hash of what it said when it was applied; None where an older version
+    applied it."""
+    return {row["id"]: row["sha256"] for row in db.query("SELECT id, sha256 FROM decision")}
+
+
+def is_blank(db: Database) -> bool:
+    """Whether the database knows of no run and of no file, as one that was made a moment ago."""
+    return next(db.query("SELECT 1 FROM run UNION ALL SELECT 1 FROM warc_file LIMIT 1"), None) is None
 
 
 def release_count(db: Database) -> int:

@@ -2,14 +2,14 @@
 
 `store` writes and reads captures, `derivations` what was made of them, `files` keeps the files both lie in, `record`
 renders and parses single records (with `foreign` the only modules that know warcio), `coding` undoes gzip and deflate,
-`model` holds the values, `erasing` takes records out. `foreign` reads the files of other crawlers, `packages` finds them in WACZ packages, `cdxj`
-and `surt` list our own for replay tools.
+`model` holds the values, `erasing` takes records out. `foreign` reads files of other crawlers, `packages` finds them
+in WACZ packages, `cdxj` and `surt` list our own for replay tools.
 """
 
 from archive_pipeline.warc.cdxj import cdxj_file, cdxj_lines, read_cdxj, update_cdxj
 from archive_pipeline.warc.coding import decode_body, inflate
 from archive_pipeline.warc.derivations import DerivationLog, Derived
-from archive_pipeline.warc.erasing import TOMBSTONE, erase_spans, record_spans
+from archive_pipeline.warc.erasing import Span, erase_spans, record_spans
 from archive_pipeline.warc.files import Cut
 from archive_pipeline.warc.foreign import Damage, ForeignBlock, ForeignFile, ForeignRecord
 from archive_pipeline.warc.model import (
@@ -27,7 +27,6 @@ from archive_pipeline.warc.packages import Package, Part, is_web_archive, open_p
 from archive_pipeline.warc.store import WarcStore
 
 __all__ = [
-    "TOMBSTONE",
     "Cut",
     "Damage",
     "DerivationLog",
@@ -41,6 +40,7 @@ __all__ = [
     "Part",
     "Previous",
     "RevisitProfile",
+    "Span",
     "StoredCapture",
     "Truncated",
     "WarcStore",

@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from archive_pipeline.errors import FixityError
 from archive_pipeline.model import Article, DocumentStatus, Person, Processed, Quote, Tag
-from archive_pipeline.warc.erasing import TOMBSTONE
+from archive_pipeline.warc.erasing import is_tombstone
 from archive_pipeline.warc.files import Cut, WarcFiles
 from archive_pipeline.warc.model import SHA256, payload_digest, utc_text
 from archive_pipeline.warc.record import Gap, Member, members, new_record_id, render, render_warcinfo
@@ -207,7 +207,7 @@ def derived_of(name: str, found: Member | Gap, accounted: int = 0) -> Derived | 
             f"{name}, Byte {found.offset}, Datensatz {record.id}: Block-Prüfsumme erwartet {declared}, gefunden {real}",
             hint=RESTORE,
         )
-    if record.type == "warcinfo" or record.fields.get("content-type") == TOMBSTONE:
+    if record.type == "warcinfo" or is_tombstone(found):
         return None
     try:
         return ADAPTER.validate_json(record.block)
@@ -222,7 +222,7 @@ RESTORE = "die Datei aus der Sicherung zurückholen: archive-pipeline restore"
 
 
 def _render(derived: Derived) -> bytes:
-    if derived.article is not None:
+    if derived.article is not None and derived.text_sha256 is None:
         derived = replace(derived, text_sha256=text_sha256(derived.article.text))
     about = [
         ("WARC-Record-ID", f"<{new_record_id()}>"),

@@ -13,6 +13,7 @@ import os
 import struct
 import zlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -22,13 +23,22 @@ from archive_pipeline.warc.cdxj import forget_lines
 from archive_pipeline.warc.model import SHA256, utc_text
 from archive_pipeline.warc.record import END, VERSION, Gap, Member, members, new_record_id
 
-__all__ = ["TOMBSTONE", "Span", "erase_spans", "record_spans", "tombstone"]
+__all__ = ["Span", "erase_spans", "is_tombstone", "record_spans", "tombstone"]
 
 TOMBSTONE = "application/vnd.archive-pipeline.tombstone+json"
 """The content type of tombstones."""
 
-Span = tuple[int, int]
-"""Bytes of a file, from the first to the one behind the last: whole records that follow each other."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Bytes of a file, from the first to the one behind the last: records that follow each other and belong to one
+    capture; `sha256` is that of its body, in hex, where it is known."""
+
+    start: int
+    end: int
+    record_id: str
+    sha256: str = ""
+
 
 CAPTURES = ("response", "resource", "revisit")
 EMPTY_BLOCK = b"\x00\x00\x00\xff\xff"
@@ -39,7 +49,7 @@ CHUNK = 1 << 20
 
 def record_spans(path: Path, record_ids: Collection[str]) -> list[Span]:
     """Where a file holds these captures, with the request and metadata records that belong to them; or, in the
-    derivation log, what was made of them. Spans that touch are one. Raises FixityError for damage among them: what
+    derivation log, what was made of them. Raises FixityError for damage among them: what
     can't be read can't be known to be gone."""
     spans: list[Span] = []
     for found in members(path):
@@ -48,11 +58,12 @@ def record_spans(path: Path, record_ids: Collection[str]) -> list[Span]:
                 f"{path.name}, Byte {found.offset} bis {found.end}: kein lesbarer Datensatz ({found.reason})",
                 hint="archive-pipeline audit nennt alles Beschädigte; erst danach löschen",
             )
-        if _belongs_to(found) in record_ids:
-            if spans and spans[-1][1] == found.offset:
-                spans[-1] = (spans[-1][0], found.end)
+        record_id = _belongs_to(found)
+        if record_id in record_ids:
+            if spans and (spans[-1].end, spans[-1].record_id) == (found.offset, record_id):
+                spans[-1] = replace(spans[-1], end=found.end)
             else:
-                spans.append((found.offset, found.end))
+                spans.append(Span(start=found.offset, end=found.end, record_id=record_id))
     return spans
 
 
@@ -72,8 +83,8 @@ def erase_spans(folder: Path, name: str, spans: Sequence[Span], told: Mapping[st
     Raises ArchiveError when the disk doesn't take the new file; the old one is then as it was.
     """
     path = folder / name
-    left = [span for span in spans if not _is_tombstone(path, span)]
-    forget_lines(folder, name, spans)
+    left = [span for span in spans if not _is_erased(path, span)]
+    forget_lines(folder, name, [(span.start, span.end) for span in spans])
     fresh = path.with_name(path.name + ".new")
     try:
         if left:
@@ -90,21 +101,23 @@ def erase_spans(folder: Path, name: str, spans: Sequence[Span], told: Mapping[st
     return bool(left)
 
 
-def _is_tombstone(path: Path, span: Span) -> bool:
-    found = next(members(path, span[0]), None)
-    return (
-        isinstance(found, Member)
-        and found.end == span[1]
-        and found.record.fields.get("content-type", "") == TOMBSTONE
-    )
+def is_tombstone(member: Member) -> bool:
+    """Whether a record is a tombstone."""
+    return member.record.fields.get("content-type") == TOMBSTONE
+
+
+def _is_erased(path: Path, span: Span) -> bool:
+    found = next(members(path, span.start), None)
+    return isinstance(found, Member) and found.end == span.end and is_tombstone(found)
 
 
 def _rewrite(path: Path, fresh: Path, spans: Sequence[Span], told: Mapping[str, str], at: datetime) -> None:
     with path.open("rb") as source, fresh.open("wb") as out:
-        for start, end in sorted(spans):
-            _copy(source, out, start - source.tell())
-            out.write(tombstone(end - start, told, at))
-            source.seek(end)
+        for span in sorted(spans, key=lambda one: one.start):
+            _copy(source, out, span.start - source.tell())
+            said = {**told, "record": span.record_id, "sha256": span.sha256}
+            out.write(tombstone(span.end - span.start, said, at))
+            source.seek(span.end)
         _copy(source, out, path.stat().st_size - source.tell())
         out.flush()
         os.fsync(out.fileno())
@@ -117,7 +130,22 @@ def _copy(source: BinaryIO, out: BinaryIO, size: int) -> None:
 
 
 def tombstone(size: int, told: Mapping[str, str], at: datetime) -> bytes:
-    """A tombstone of exactly `size` bytes. Raises ArchiveError where that is too small for one."""
+    """A tombstone of exactly `size` bytes; of `told` only the case, where that is too small for more. Raises
+    ArchiveError where it is too small for that too."""
+    spare = -1
+    for said in (told, {"case": told["case"]}):
+        data, packed = _packed(said, at)
+        trailer = struct.pack("<LL", zlib.crc32(data), len(data))
+        spare = size - len(COMMENT_HEADER) - 1 - len(packed) - len(LAST_BLOCK) - len(trailer)
+        if spare >= 0:
+            blocks, blanks = divmod(spare, len(EMPTY_BLOCK))
+            comment = b" " * blanks + b"\x00"
+            return b"".join([COMMENT_HEADER, comment, packed, EMPTY_BLOCK * blocks, LAST_BLOCK, trailer])
+    raise ArchiveError(f"{size} Bytes sind zu wenig für einen Löschvermerk (nötig: {size - spare})")
+
+
+def _packed(told: Mapping[str, str], at: datetime) -> tuple[bytes, bytes]:
+    """The record, and the same compressed up to the last block."""
     block = json.dumps({"schema": "apl/tombstone/1", **told}, ensure_ascii=False).encode()
     fields = (
         ("WARC-Type", "metadata"),
@@ -132,13 +160,7 @@ def tombstone(size: int, told: Mapping[str, str], at: datetime) -> bytes:
     data = text.encode() + block + END
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     packed = compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
-    trailer = struct.pack("<LL", zlib.crc32(data), len(data))
-    spare = size - len(COMMENT_HEADER) - 1 - len(packed) - len(LAST_BLOCK) - len(trailer)
-    if spare < 0:
-        raise ArchiveError(f"{size} Bytes sind zu wenig für einen Löschvermerk (nötig: {size - spare})")
-    blocks, blanks = divmod(spare, len(EMPTY_BLOCK))
-    comment = b" " * blanks + b"\x00"
-    return b"".join([COMMENT_HEADER, comment, packed, EMPTY_BLOCK * blocks, LAST_BLOCK, trailer])
+    return data, packed
 
 
 def _sync_folder(folder: Path) -> None:

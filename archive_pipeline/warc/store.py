@@ -7,10 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from archive_pipeline.errors import FixityError
+from archive_pipeline.errors import FixityError, RefusedError
 from archive_pipeline.model import Capture
 from archive_pipeline.warc.cdxj import LISTED, cdxj_line
 from archive_pipeline.warc.coding import remove_codings
+from archive_pipeline.warc.erasing import is_tombstone
 from archive_pipeline.warc.files import Cut, WarcFiles
 from archive_pipeline.warc.metadata import PROFILE, assemble, metadata_of
 from archive_pipeline.warc.model import (
@@ -67,10 +68,11 @@ class WarcStore:
     """Writes and reads the captures of one archive, below its data folder.
 
     `software` and `operator` (with contact address) stand in each file's `warcinfo` record. `clock` gives the time in
-    UTC. Every capture is a response, resource or revisit record (after the request, if there was one) and the
-    `metadata` record that describes it; it counts when both are complete and `sync` has returned. One process writes
-    at a time: the caller holds the archive's lock, and has called `recover` before the first write. Within it any
-    number of threads may write, and others read or sync meanwhile; the records of a capture stay together.
+    UTC, `refused` says, by sha256, which bodies are not stored, and why. A capture is a response, resource or revisit
+    record (after the request, if there was one) and the `metadata` record that describes it; it counts when both are
+    complete and `sync` has returned. One process writes at a time: the caller holds the archive's lock, and has called
+    `recover` before the first write. Within it any number of threads may write, and others read or sync meanwhile; the
+    records of a capture stay together.
     """
 
     def __init__(
@@ -81,8 +83,10 @@ class WarcStore:
         operator: str,
         clock: Callable[[], datetime],
         max_file_bytes: int = 1_000_000_000,
+        refused: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
+        self._refused = refused or {}
         self._software = software
         self._operator = operator
         self._clock = clock
@@ -231,7 +235,7 @@ class WarcStore:
                 if kind not in FOLLOWERS or before not in FOLLOWERS[kind]:
                     began = found.offset
                 before = kind
-                if kind == "metadata" and pending is not None:
+                if kind == "metadata" and pending is not None and not is_tombstone(found):
                     capture, pending = pending, None
                     yield self._stored(name, capture, found, began)
                 elif kind in CAPTURES:
@@ -313,6 +317,8 @@ class WarcStore:
         return Revisit(profile="identical-payload-digest", original=original)
 
     def _write(self, draft: Draft, revisit: Revisit | None, request: bytes | None = None) -> StoredCapture:
+        if reason := self._refused.get(draft.sha256):
+            raise RefusedError(reason, url=draft.target)
         target = [("WARC-Target-URI", draft.target), ("WARC-Date", utc_text(draft.captured_at))]
         record_id = new_record_id()
         about = [("WARC-Record-ID", f"<{record_id}>"), *target, *draft.fields]

@@ -163,6 +163,28 @@ def test_lost_decisions_are_found(apl: Any, folder: Path) -> None:
     assert [finding.subject for finding in look(folder).findings] == ["decisions.jsonl"]
 
 
+def test_a_decision_that_says_something_else_is_found(apl: Any, folder: Path) -> None:
+    release = value(folder, "SELECT id FROM release WHERE rowid = 2")
+    apl("-C", folder, "tag", release, "+topic:housing")
+    path = folder / "archive" / "decisions.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"housing", b"health"))
+    (finding,) = look(folder).findings
+    assert (finding.subject, "sagt etwas anderes" in finding.message) == ("decisions.jsonl", True)
+
+
+def test_an_emptied_and_an_unreadable_database_are_found(apl: Any, folder: Path) -> None:
+    database = folder / "archive" / "archive.db"
+    whole = database.read_bytes()
+    database.write_bytes(b"")
+    assert [finding.subject for finding in look(folder).findings] == ["archive.db"]
+    database.write_bytes(b"nichts " * 1000)
+    done = apl("-C", folder, "audit", code=20)
+    assert "archive.db ist beschädigt" in done.stderr
+    assert "rebuild" in done.stderr
+    database.write_bytes(whole[: len(whole) // 2])
+    apl("-C", folder, "audit", code=20)
+
+
 def test_what_a_run_has_not_accounted_for_is_no_finding(folder: Path) -> None:
     path = files(folder, "warc")[0]
     with path.open("ab") as file:

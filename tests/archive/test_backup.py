@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from archive_pipeline import backing_up
 from archive_pipeline.auditing import audit
 from archive_pipeline.backing_up import back_up, newest_backup, restore, verify_backup
 from archive_pipeline.errors import ArchiveError, FixityError, LockedError
@@ -70,6 +71,47 @@ def test_into_an_empty_folder(apl: Any, folder: Path, tmp_path: Path) -> None:
     assert rows(tmp_path / "anderswo") == rows(folder)
     assert (tmp_path / "anderswo" / "plugins" / "eigen.py").is_file()
     assert apl.json("-C", tmp_path / "anderswo", "audit", "--json")["findings"] == []
+
+
+def test_whatever_nothing_can_make_again_comes_along(apl: Any, folder: Path, tmp_path: Path) -> None:
+    apl("-C", folder, "set", "create", "alle", "--query", "Beratungsstelle")
+    models = folder / "archive" / "topic-models"
+    models.mkdir()
+    (models / "7.json").write_text("{}", encoding="utf-8")
+    frozen = (folder / "archive" / "sets" / "alle.jsonl").read_bytes()
+    apl("-C", folder, "backup", tmp_path / "ziel")
+    apl("-C", folder, "restore", tmp_path / "ziel", "--to", tmp_path / "anderswo")
+    assert (tmp_path / "anderswo" / "archive" / "sets" / "alle.jsonl").read_bytes() == frozen
+    assert (tmp_path / "anderswo" / "archive" / "topic-models" / "7.json").is_file()
+    found = {path.name for path in (tmp_path / "anderswo" / "archive").iterdir()}
+    assert found == {"archive.db", "decisions.jsonl", "derivations", "sets", "topic-models", "warc"}
+    (models / "7.json").unlink()
+    assert audit(open_workspace(folder)).findings == ()
+    file = folder / "archive" / "sets" / "alle.jsonl"
+    file.chmod(0o644)
+    file.write_bytes(frozen.replace(b"Beratungsstelle", b"Beratungsstells", 1))
+    assert [found.subject for found in audit(open_workspace(folder)).findings] == ["sets/alle.jsonl"]
+
+
+def test_what_an_erasure_replaces_meanwhile_is_noticed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = next((folder / "archive" / "warc").rglob("*.warc.gz"))
+    copy = backing_up._copy
+
+    def meanwhile(source: Path, target: Path, size: int) -> tuple[int, str]:
+        if source == link:
+            fresh = link.with_name("neu")
+            shutil.copy(link, fresh)
+            fresh.replace(link)
+        return copy(source, target, size)
+
+    monkeypatch.setattr(backing_up, "_copy", meanwhile)
+    with pytest.raises(ArchiveError, match="gelöscht"):
+        back_up(open_workspace(folder), tmp_path / "ziel")
+    assert list((tmp_path / "ziel").iterdir()) == []
+    monkeypatch.undo()
+    assert verify_backup(back_up(open_workspace(folder), tmp_path / "ziel").folder)[1] == ()
 
 
 def test_the_next_one_shares_what_has_not_changed(folder: Path, tmp_path: Path) -> None:

@@ -117,9 +117,10 @@ def test_a_capture_before_the_day_of_publication_proves_the_order(tmp_path: Path
     assert (link.earlier.id, link.basis, link.is_certain) == (key(0), "captured", True)
 
 
-def about(number: int) -> Any:
-    own = " ".join(benchmark.Language.sentence(LANGUAGE, 60, 70))
-    return release(f"Meldung {number}. {own} {ABOUT}", 3, date(2026, 1, 1 + number))
+def about(number: int, source: int = 3, *, last: bool = False) -> Any:
+    own, contact = (" ".join(benchmark.Language.sentence(LANGUAGE, count, count + 10)) for count in (60, 12))
+    text = f"Meldung {number}. {own} {ABOUT}"
+    return release(text if last else f"{text} {contact}", source, date(2026, 1, 1 + number))
 
 
 LANGUAGE = benchmark.Language(benchmark.random.Random(7))
@@ -134,6 +135,13 @@ def test_what_a_source_says_of_itself_everywhere_links_nothing(tmp_path: Path) -
     benchmark.store(db, texts[3:], first=3)
     follow(db)
     assert table(db) == []
+
+
+def test_what_ends_the_texts_of_a_source_links_nothing_from_the_second_one_on(tmp_path: Path) -> None:
+    assert table(found_in(tmp_path, [about(number, last=True) for number in range(3)])) == []
+    (tmp_path / "two").mkdir()
+    (link,) = table(found_in(tmp_path / "two", [about(1, 3, last=True), about(2, 4, last=True)]))
+    assert link["kind"] == "passage"
 
 
 def test_when_boilerplate_goes_the_last_two_are_linked_again(tmp_path: Path) -> None:
