@@ -10,13 +10,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from sqlite_utils import Database
 
 from archive_pipeline.archive.captures import (
     adopt_attachments,
     attach,
+    belong,
     capture_rows,
     is_recorded,
     is_repeated,
@@ -25,13 +26,15 @@ from archive_pipeline.archive.captures import (
     repeat,
     set_lengths,
 )
-from archive_pipeline.archive.database import write_tx
+from archive_pipeline.archive.database import look_up, write_tx
 from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.frontier import is_substitute, restore
 from archive_pipeline.archive.releases import Stored, restore_release, store_derivation, store_release
 from archive_pipeline.errors import FixityError
 from archive_pipeline.model import Capture, Processed, Release, Source
+from archive_pipeline.processing import let_through
 from archive_pipeline.warc import DerivationLog, Derived, StoredCapture, WarcStore
+from archive_pipeline.warc.derivations import text_sha256
 from archive_pipeline.workers import Workers
 from archive_pipeline.workspace import SOFTWARE
 
@@ -58,6 +61,9 @@ class Ledger:
         if is_repeated(self._db, capture):
             repeat(self._db, capture)
             return None
+        stored = _commit(self._db, capture, source, processed, None)
+        identity = _identity(self._db, capture, stored) if stored is not None else {}
+        is_new = stored is not None and stored.change != "unchanged"
         derived = Derived(
             record_id=capture.record_id,
             target=capture.target,
@@ -66,12 +72,9 @@ class Ledger:
             software=SOFTWARE,
             status=processed.status,
             reason=processed.reason,
+            **identity,
+            **(_content(processed) if is_new else {}),
         )
-        stored = _commit(self._db, capture, source, processed, None)
-        if stored is not None:
-            derived = _identified(self._db, derived, capture, stored)
-            if stored.change != "unchanged":
-                derived = _with_content(derived, processed)
         self.derived.append(derived)
         return stored
 
@@ -90,8 +93,8 @@ class Ledger:
             version_id=release.version_id,
             number=number,
             change="changed",
+            **_content(processed),
         )
-        derived = _with_content(derived, processed)
         _note_derivation(self._db, derived)
         self.derived.append(derived)
         return number
@@ -116,34 +119,32 @@ def logged_tx(db: Database, log: DerivationLog) -> Iterator[Ledger]:
         raise
 
 
-def _with_content(derived: Derived, processed: Processed) -> Derived:
-    return replace(
-        derived,
-        article=processed.article,
-        tags=processed.tags,
-        persons=processed.persons,
-        quotes=processed.quotes,
-    )
+def _content(processed: Processed) -> dict[str, Any]:
+    """The fields of an entry of the log that hold what was made."""
+    article = processed.article
+    return {
+        "article": article,
+        "text_sha256": text_sha256(article.text) if article is not None else None,
+        "tags": processed.tags,
+        "persons": processed.persons,
+        "quotes": processed.quotes,
+    }
 
 
-def _identified(db: Database, derived: Derived, capture: Capture, stored: Stored) -> Derived:
-    """With the derivation that the capture became, or that stands for it."""
-    row = next(db.query("SELECT version_id, derivation FROM release WHERE id = ?", [stored.release_id]))
-    version_id, number, current = row["version_id"], row["derivation"], True
-    if stored.change != "unchanged":
-        place = [stored.release_id, capture.sha256]
-        row = next(db.query("SELECT id, record_id FROM version WHERE release_id = ? AND sha256 = ?", place))
-        current = version_id == row["id"]
-        version_id, number = row["id"], number if current else 1
-        derived = replace(derived, made=row["record_id"] == capture.record_id)
-    return replace(
-        derived,
-        release_id=stored.release_id,
-        version_id=version_id,
-        number=number,
-        change=stored.change,
-        current=current,
-    )
+def _identity(db: Database, capture: Capture, stored: Stored) -> dict[str, Any]:
+    """Its fields that name the derivation which the capture became, or which stands for it."""
+    found = look_up(db, "SELECT version_id, derivation FROM release WHERE id = ?", [stored.release_id])
+    assert found is not None
+    version_id, number = found
+    fields = {"release_id": stored.release_id, "version_id": version_id, "number": number, "change": stored.change}
+    if stored.change == "unchanged":
+        return fields
+    place = [stored.release_id, capture.sha256]
+    version = look_up(db, "SELECT id, record_id FROM version WHERE release_id = ? AND sha256 = ?", place)
+    assert version is not None
+    current = version_id == version[0]
+    made = version[1] == capture.record_id
+    return {**fields, "version_id": version[0], "number": number if current else 1, "current": current, "made": made}
 
 
 def _commit(
@@ -170,7 +171,7 @@ def _commit(
                 software=software,
                 now=at,
             )
-        record_capture(db, capture, "accepted", release_id=stored.release_id)
+        belong(db, capture, stored.release_id)
         adopt_attachments(db, capture, stored.release_id)
         if stored.change != "unchanged":
             record_event(db, "ingestion", at=at, agent=software, subject=stored.release_id, detail=stored.change)
@@ -268,10 +269,11 @@ class TakingUp:
         return archived
 
     def _process(self, documents: Sequence[StoredCapture]) -> list[Processed]:
-        return list(self._pool.process((one.capture, self._source(one)) for one in documents))
-
-    def _source(self, one: StoredCapture) -> Source:
-        return replace(one.source, gate=False) if one.capture.record_id in self._released else one.source
+        outcomes = self._pool.process((one.capture, one.source) for one in documents)
+        return [
+            let_through(processed) if one.capture.record_id in self._released else processed
+            for one, processed in zip(documents, outcomes, strict=True)
+        ]
 
     def _reread(self, one: StoredCapture) -> StoredCapture:
         return self._store.read_stored(one.capture.warc_file, one.capture.warc_offset)

@@ -34,7 +34,7 @@ TomlValue = str | bool | int | float | date | tuple[str, ...] | Mapping[str, str
 
 FIRST = (
     *("id", "title", "fetcher", "url", "path", "schedule", "district", "party", "organisation", "language", "access"),
-    *("legal_basis", "appraisal", "responsible", "capture_scope", "call_number", "enabled"),
+    *("legal_basis", "appraisal", "responsible", "capture_scope", "call_number", "retention", "enabled"),
 )
 """The order in which a new table has the keys that every source may have; those of its fetcher follow."""
 
@@ -120,6 +120,10 @@ class SourcesFile:
         config = self._rewrite(lambda text: _Draft(text).with_settings(self.path, source_id, settings, remove), dry_run)
         broken = (one.source for one in config.broken)
         return next(source for source in (*config.sources, *broken) if source.id == source_id)
+
+    def change_archive(self, setting: Setting) -> Config:
+        """Set a key of `[archive]`. Returns the configuration as it is then."""
+        return self._rewrite(lambda text: _Draft(text).with_archive(setting), dry_run=False)
 
     def _line_count(self) -> int:
         """The lines of the file before the first table that is added."""
@@ -211,6 +215,18 @@ class _Draft:
             splices += self._with(("source", number, setting.key), setting)
         text = self._text
         for start, end, new in sorted(splices, reverse=True):
+            text = text[: self._at(start)] + new.replace("\n", self._line_end) + text[self._at(end) :]
+        return _verified(text, wanted)
+
+    def with_archive(self, setting: Setting) -> str:
+        """The text with one key of the archive's own table set; the table comes first where there was none."""
+        wanted = copy.deepcopy(self._data)
+        wanted.setdefault("archive", {}).update(_plain_table([setting]))
+        text = self._text
+        if "archive" not in self._data:
+            table = f"[archive]\n{setting.key} = {_item(setting.value).as_string()}\n\n"
+            return _verified(table.replace("\n", self._line_end) + text, wanted)
+        for start, end, new in sorted(self._with(("archive", setting.key), setting), reverse=True):
             text = text[: self._at(start)] + new.replace("\n", self._line_end) + text[self._at(end) :]
         return _verified(text, wanted)
 

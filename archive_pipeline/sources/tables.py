@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from archive_pipeline.model import Access, Axis
 from archive_pipeline.sources.authority import AuthorityKeys
+from archive_pipeline.sources.retention import FOREVER, parse_retention
 from archive_pipeline.sources.schedule import parse_interval, parse_schedule
 
 __all__ = ["ArchiveTable", "LegalBasis", "Persons", "RobotsOverrideTable", "SnoozeTable", "SourceTable", "slug"]
@@ -112,6 +113,12 @@ def _interval(value: str) -> str:
     return value
 
 
+def _retention(value: str) -> str:
+    if parse_retention(value) is None and value != FOREVER:
+        raise ValueError(f'muss eine Frist wie "10y" oder "18m" sein, oder "{FOREVER}"')
+    return value
+
+
 def _language(value: str) -> str:
     if not re.fullmatch(r"[a-z]{2,3}", value):
         raise ValueError('muss ein Sprachkürzel nach ISO 639 wie "de" sein')
@@ -156,10 +163,11 @@ class _Table(BaseModel):
 
 
 class ArchiveTable(_Table):
-    """`[archive]`: settings of the whole archive. `max_bytes` is the largest body that is stored,
-    `warc_bytes` the size from which on a WARC file gets no further record, `request_interval` the seconds between two requests to one host, `connections` the hosts that are asked at the same
-    time, `proxy` the address of an HTTP proxy, `ca_bundle` a file of certificates to trust instead of the system's,
-    `recheck_budget` how many known releases of one source a run looks at again at most.
+    """`[archive]`: settings of the whole archive. `max_bytes` is the largest body that is stored, `warc_bytes` the size
+    from which on a WARC file gets no further record, `request_interval` the seconds between two requests to one host,
+    `connections` the hosts that are asked at the same time, `proxy` the address of an HTTP proxy, `ca_bundle` a file of
+    certificates to trust instead of the system's, `recheck_budget` how many known releases of one source a run looks at
+    again at most.
     """
 
     path: Annotated[str, AfterValidator(_folder)] = "archive"
@@ -214,6 +222,7 @@ class SourceTable(_Table):
     responsible: str | None = None
     capture_scope: str | None = None
     call_number: str | None = None
+    retention: Annotated[str, AfterValidator(_retention)] | None = None
     enabled: bool = True
     gate: bool = True
     expected: Annotated[str, AfterValidator(_interval)] | None = None

@@ -18,6 +18,7 @@ title = "Archiv für Pressemitteilungen"
 persons = "office-holders"    # Personen erkennen: "office-holders" (nur Amts- und Mandatsträger) oder "off"
 max_bytes = 20_000_000        # größere Dokumente werden nicht gespeichert, sondern gemeldet
 request_interval = 2.0        # Sekunden zwischen zwei Abrufen beim selben Server
+# warc_bytes = 1_000_000_000       # so groß wird eine WARC-Datei, dann beginnt eine neue
 # connections = 16                 # so viele Server werden zugleich gefragt, jeder für sich einer nach dem anderen
 # recheck_budget = 100             # so viele bekannte Mitteilungen je Quelle und Lauf werden nachgeprüft
 # proxy = "http://proxy.example.org:3128"   # alle Abrufe über diesen Proxy
@@ -39,6 +40,7 @@ request_interval = 2.0        # Sekunden zwischen zwei Abrufen beim selben Serve
 #   robots_override = { reason = "…", granted_by = "…", date = 2026-01-31 }   nur mit legal_basis = "consent"
 #   snooze = { until = 2026-12-31, note = "…" }   bis dahin meldet status keine Störung
 #   appraisal, responsible, capture_scope, call_number   Bewertung, zuständig, Umfang, Signatur
+#   retention      wie lange Mitteilungen bleiben: "10y", "18m" oder "forever"; gelöscht wird nie von selbst
 #   gate           false archiviert auch, was die Qualitätsprüfung zurückhalten würde
 #   enabled        false schaltet die Quelle ab; ihre Geschichte bleibt
 $sample
