@@ -15,6 +15,7 @@ from archive_pipeline.archive.runs import import_root, record_source
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.progress import reporter
 from archive_pipeline.errors import ConfigError, LockedError
+from archive_pipeline.importing import import_export, is_export
 from archive_pipeline.model import RunReport, Source
 from archive_pipeline.pipeline import run as run_pipeline
 from archive_pipeline.scheduling import due_sources
@@ -90,13 +91,51 @@ def run(
 @click.option("--json", "as_json", is_flag=True, help="Ereignisse als JSON-Zeilen, zuletzt die Zusammenfassung")
 @click.pass_context
 def import_(ctx: click.Context, path: Path, source_id: str | None, no_gate: bool, workers: int, as_json: bool) -> None:
-    """Nimmt jede Datei unter PFAD auf: txt, md, html, pdf, docx, odt, eml, mbox, warc, wacz, auch .gz davon."""
+    """Nimmt jede Datei unter PFAD auf: txt, md, html, pdf, docx, odt, eml, mbox, warc, wacz, auch .gz davon.
+
+    Was export jsonl oder export bagit schrieb, wird wiederhergestellt: dieselben Kennungen, Fassungen, Ableitungen,
+    Schlagworte und Entscheidungen.
+    """
     settings: Settings = ctx.obj
     workspace = open_workspace(settings.folder)
+    if source_id is None and is_export(path):
+        _import_export(workspace, path, as_json)
+        return
     source = _import_source(workspace, path, source_id)
     if no_gate:
         source = replace(source, gate=False)
     ctx.exit(_ingest(settings, workspace, [source], Job(command="import", workers=workers), as_json))
+
+
+def _import_export(workspace: Workspace, path: Path, as_json: bool) -> None:
+    """Take an export of ours back."""
+    done = import_export(workspace, path)
+    if as_json:
+        line = {
+            "schema": "apl/run-summary/1",
+            "type": "run_summary",
+            **dict.fromkeys(COUNTS, 0),
+            "new": done.releases,
+            "unchanged": done.known,
+            "refused": done.refused,
+            "captures": done.captures,
+            "decisions": done.decisions,
+            "kept_apart": done.kept_apart,
+            "exit_code": 0,
+        }
+        click.echo(json.dumps(line, ensure_ascii=False))
+        return
+    click.echo(
+        f"{done.releases} Mitteilungen wiederhergestellt, {done.known} waren schon da · "
+        f"{done.captures} Erfassungen, {done.decisions} Entscheidungen übernommen"
+    )
+    if done.refused:
+        click.echo(f"{done.refused} abgelehnt: ihr Text wurde in diesem Archiv gelöscht", err=True)
+    if done.kept_apart:
+        click.echo(
+            f"{done.kept_apart} Ableitungen nicht übernommen: unter ihrem Permalink steht hier ein anderer Text",
+            err=True,
+        )
 
 
 def _import_source(workspace: Workspace, path: Path, source_id: str | None) -> Source:
@@ -188,6 +227,7 @@ def summary(report: RunReport) -> dict[str, str | int | list[str] | None]:
         "run": report.run_id or None,
         **{name: report.total(name) for name in COUNTS},
         "skipped": report.total("skipped"),
+        "no_text_layer": report.total("no_text_layer"),
         "gone": report.total("gone"),
         "failed_sources": [source.source_id for source in report.sources if source.failed],
         "exit_code": report.exit_code,
@@ -200,6 +240,7 @@ def say_report(report: RunReport) -> None:
         ("new", "neu"),
         ("changed", "geändert"),
         ("unchanged", "unverändert"),
+        ("no_text_layer", "ohne Textebene (nur Bilder)"),
         ("quarantined", "in Quarantäne"),
         ("refused", "abgelehnt"),
         ("gone", "verschwunden"),
