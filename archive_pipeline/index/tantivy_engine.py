@@ -14,11 +14,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from itertools import accumulate, chain, islice, product
+from itertools import accumulate, islice, product, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archive_pipeline.errors import IndexingError, LockedError, MissingExtraError, QueryError
+from archive_pipeline.index.batches import uncollected
 from archive_pipeline.index.terms import (
     MAX_EXPANSIONS,
     PART_SIGN,
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TantivyEngine"]
 
-_VERSION = "tantivy-1"
+_VERSION = "tantivy-2"
 _VERSION_FILE = "version.json"
 _SEQ_FILE = "seq"
 _HEAP_BYTES = 128_000_000
@@ -167,7 +168,7 @@ class _TantivyIndex:
         `seq` is written after the postings: a crash between the two repeats the last changes, it loses none.
         """
         self._check_writable()
-        with self._lock, _damage_as_error(self._folder):
+        with self._lock, uncollected(), _damage_as_error(self._folder):
             if self._pending:
                 self._write()
             _write_atomically(self._folder / _SEQ_FILE, str(seq))
@@ -199,6 +200,11 @@ class _TantivyIndex:
                 undated=undated.count if total else 0,
                 facets=tuple((field, self._facet(searcher, query, field)) for field in request.facets),
             )
+
+    def forms(self, prefix: str) -> Sequence[str]:
+        """The folded word forms of titles and texts that begin so, sorted. Raises IndexingError."""
+        with _damage_as_error(self._folder):
+            return self._forms_with("text", prefix)
 
     def close(self) -> None:
         """Release files; uncommitted changes are lost."""
@@ -443,6 +449,8 @@ def _document(library: Any, document: IndexDocument) -> "tantivy.Document":
     made = library.Document()
     made.add_text("key", document.key)
     for name, field in document_terms(document).items():
+        if not field.keys:
+            continue
         made.add_text(f"{name}_any", _any(field))
         made.add_pre_tokenized_text(f"{name}_key", _positioned(library, field))
         made.add_text(f"{name}_form", " ".join(field.forms + field.forms[: field.twice[2]]))
@@ -464,12 +472,12 @@ def _document(library: Any, document: IndexDocument) -> "tantivy.Document":
 def _any(field: FieldTerms) -> str:
     """Words and parts alike, those of the title twice."""
     keys, parts, _ = field.twice
-    return " ".join([key for key, _ in chain(field.keys, field.keys[:keys], field.parts, field.parts[:parts])])
+    return " ".join([*field.keys, *field.keys[:keys], *field.parts, *field.parts[:parts]])
 
 
 def _positioned(library: Any, field: FieldTerms) -> "tantivy.PreTokenizedString":
-    token = library.Token
-    return library.PreTokenizedString("", [token(key, place, 0, 0) for key, place in field.keys])  # type: ignore[no-any-return]
+    tokens = map(library.Token, field.keys, field.places, repeat(0), repeat(0))
+    return library.PreTokenizedString("", list(tokens))  # type: ignore[no-any-return]
 
 
 def _write_atomically(path: Path, text: str) -> None:

@@ -1,12 +1,13 @@
 """Documents and query words as index terms: the one place where engines meet the language analysis."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from itertools import accumulate, chain
 
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import extract
 
-from archive_pipeline.language.analysis import PARAGRAPH_GAP, TokenFields, indexed_words, token_fields
+from archive_pipeline.language.analysis import PARAGRAPH_GAP, IndexedWord, TokenFields, indexed_words, token_fields
 from archive_pipeline.language.folding import fold
 from archive_pipeline.protocols import IndexDocument
 
@@ -41,43 +42,58 @@ _PARAGRAPH = "\n\n"
 _TITLE_GAP = 10 * PARAGRAPH_GAP
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class FieldTerms:
-    """The terms of one field of one document while it is being indexed: keys of words and of compound parts with their
-    positions, folded forms. Of each list so many as `twice` says stand in the title and count twice."""
+    """The terms of one field of one document: keys of words with their positions, keys of compound parts, folded
+    forms. Of keys, parts and forms so many as `twice` says stand in the title and count twice."""
 
-    keys: list[tuple[str, int]] = field(default_factory=list)
-    parts: list[tuple[str, int]] = field(default_factory=list)
-    forms: list[str] = field(default_factory=list)
+    keys: list[str]
+    places: list[int]
+    parts: list[str]
+    forms: list[str]
     twice: tuple[int, int, int] = (0, 0, 0)
 
-    def add(self, text: str, *, offset: int = 0) -> int:
-        """Add a text whose positions begin at `offset`; returns the position behind its last word."""
-        keys, parts, forms = self.keys, self.parts, self.forms
-        end = offset
-        for place, word in indexed_words(text):
-            position = offset + place
-            end = position + word.advance
-            if word.advance == 1 and len(word.keys) == 1:
-                keys.append((word.keys[0][0], position))
-            else:
-                keys += [(key, position + step) for key, step in word.keys]
-            if word.parts:
-                parts += [(key, position + step) for key, step in word.parts]
-            forms += word.forms
-        return end
+
+NO_TERMS = FieldTerms([], [], [], [])
+"""The terms of a field without text."""
+
+
+def field_terms(words: Sequence[IndexedWord], begins: Sequence[int]) -> FieldTerms:
+    """The terms of analysed words and the positions at which they begin."""
+    return FieldTerms(
+        list(chain.from_iterable([word.keys for word in words])),
+        [begin + step for begin, word in zip(begins, words, strict=False) for step in word.steps],
+        list(chain.from_iterable([word.parts for word in words])),
+        list(chain.from_iterable([word.forms for word in words])),
+    )
 
 
 def document_terms(document: IndexDocument) -> dict[str, FieldTerms]:
     """The terms of a document by field; "text" is title and text together."""
-    text, title, quote, speaker = FieldTerms(), FieldTerms(), FieldTerms(), FieldTerms()
-    end = text.add(document.title)
-    text.twice = (len(text.keys), len(text.parts), len(text.forms))
-    text.add(document.text, offset=end + _TITLE_GAP)
-    title.add(document.title)
-    quote.add(_PARAGRAPH.join(document.quotes))
-    speaker.add(_PARAGRAPH.join(document.speakers))
-    return {"text": text, "title": title, "quote": quote, "speaker": speaker}
+    words = indexed_words(document.title)
+    begins = _begins(words, 0)
+    title = field_terms(words, begins)
+    following = indexed_words(document.text)
+    begins += _begins(following, begins.pop() + _TITLE_GAP)
+    text = field_terms([*words, *following], begins)
+    return {
+        "text": replace(text, twice=(len(title.keys), len(title.parts), len(title.forms))),
+        "title": title,
+        "quote": _terms_of(document.quotes),
+        "speaker": _terms_of(document.speakers),
+    }
+
+
+def _begins(words: Sequence[IndexedWord], offset: int) -> list[int]:
+    """The position of every word, and the one behind the last."""
+    return list(accumulate([word.advance for word in words], initial=offset))
+
+
+def _terms_of(texts: Sequence[str]) -> FieldTerms:
+    if not texts:
+        return NO_TERMS
+    words = indexed_words(_PARAGRAPH.join(texts))
+    return field_terms(words, _begins(words, 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 Whoosh keeps posting lists, columns and segments, merges them and commits atomically; documents are analysed by
 `index.terms`, queries answered by `index.evaluation`. Nothing is stored but the key. All values that filters, facets
-and sorting need lie in Whoosh columns, so that one commit covers everything. This module alone imports Whoosh.
+and sorting need lie in Whoosh columns, so that one commit covers everything. This module and `index.whoosh_writing`
+alone import Whoosh.
 """
 
 import json
@@ -15,16 +16,15 @@ import warnings
 import zlib
 from array import array
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from archive_pipeline.errors import IndexingError, LockedError
+from archive_pipeline.index.batches import uncollected
 from archive_pipeline.index.evaluation import evaluate
-from archive_pipeline.index.terms import PART_SIGN, FieldTerms, document_terms
+from archive_pipeline.index.whoosh_writing import SEPARATOR, DocumentWriter
 from archive_pipeline.language.analysis import ANALYSIS_VERSION
 from archive_pipeline.protocols import EngineResult, Index, IndexDocument, SearchRequest
 from archive_pipeline.query import FILTER_FIELDS
@@ -32,19 +32,15 @@ from archive_pipeline.query import FILTER_FIELDS
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", SyntaxWarning)
     warnings.simplefilter("ignore", DeprecationWarning)
-    from whoosh import codec, columns, fields, formats
+    from whoosh import columns, fields, formats
     from whoosh import index as whoosh_index
-    from whoosh.codec.base import Codec
     from whoosh.reading import IndexReader, ReaderClosed, TermNotFound
 
 __all__ = ["WhooshEngine"]
 
-_VERSION = "whoosh-1"
+_VERSION = "whoosh-2"
 _VERSION_FILE = "version.json"
 _SEQ_FILE = "seq"
-_WRITER_MEGABYTES = 256
-_BLOCK = 512
-_SEPARATOR = "\x1f"
 _REBUILD = "archive-pipeline rebuild"
 _DAMAGE = (
     whoosh_index.IndexError,
@@ -85,14 +81,6 @@ class _Terms(fields.FieldType):  # type: ignore[misc]
     def index(self, value: object, **_: object) -> object:
         """The terms as they were handed in: (key, frequency, weight, encoded positions)."""
         return value
-
-
-def _codec() -> Codec:
-    """Whoosh's own codec with larger blocks and without statistics of field lengths: they serve Whoosh's scoring
-    alone, and it looks for their file again at every posting. (Its option to inline rare terms is broken.)"""
-    made = codec.default_codec(blocklimit=_BLOCK)
-    made.length_stats = False
-    return made
 
 
 def _schema() -> fields.Schema:
@@ -170,7 +158,7 @@ class _WhooshIndex:
         `seq` is written after the postings: a crash between the two repeats the last changes, it loses none.
         """
         self._check_writable()
-        with self._lock, _damage_as_error(self._folder):
+        with self._lock, uncollected(), _damage_as_error(self._folder):
             if self._pending:
                 self._write()
             _write_atomically(self._folder / _SEQ_FILE, str(seq))
@@ -189,6 +177,11 @@ class _WhooshIndex:
         """Answer a query. Raises QueryError, IndexingError. Safe to call from several threads."""
         with self._lock:
             return evaluate(request, self._open_snapshot())
+
+    def forms(self, prefix: str) -> Sequence[str]:
+        """The folded word forms of titles and texts that begin so, sorted. Raises IndexingError."""
+        with self._lock, _damage_as_error(self._folder):
+            return self._open_snapshot().forms("text", prefix)
 
     def close(self) -> None:
         """Release files; uncommitted changes are lost."""
@@ -217,7 +210,7 @@ class _WhooshIndex:
 
     def _write(self) -> None:
         try:
-            writer = whoosh_index.open_dir(str(self._folder)).writer(limitmb=_WRITER_MEGABYTES, codec=_codec())
+            writer = DocumentWriter(whoosh_index.open_dir(str(self._folder)))
         except whoosh_index.LockError:
             raise LockedError(
                 f"Ein anderer Prozess schreibt in den Suchindex {self._folder}", hint="warten und wiederholen"
@@ -228,7 +221,7 @@ class _WhooshIndex:
                     writer.delete_document(offset + matcher.id())
             for document in self._pending.values():
                 if document is not None:
-                    writer.add_document(**_fields(document))
+                    writer.add(document)
             writer.commit()
         except BaseException:
             with suppress(*_DAMAGE):  # on a full disk even giving up may fail
@@ -386,46 +379,8 @@ def _matchers(
 def _known_keys(value: bytes, seen: dict[bytes, tuple[str, ...]]) -> tuple[str, ...]:
     keys = seen.get(value)
     if keys is None:
-        keys = seen[value] = tuple(value.decode().split(_SEPARATOR))
+        keys = seen[value] = tuple(value.decode().split(SEPARATOR))
     return keys
-
-
-def _fields(document: IndexDocument) -> dict[str, object]:
-    """A document as Whoosh receives it; every column gets a value, Whoosh's gaps are not to be trusted."""
-    terms = document_terms(document)
-    found: dict[str, object] = {
-        "key": document.key,
-        "key_column": document.key.encode(),
-        "published": document.published.toordinal() if document.published else 0,
-        "captured": document.captured.toordinal(),
-        "length": len(terms["text"].keys),
-    }
-    for name, field in terms.items():
-        found[f"{name}_key"] = _key_postings(field)
-        found[f"{name}_form"] = _form_postings(field)
-    for name in FILTER_FIELDS:
-        value = getattr(document, name)
-        keys = (value,) if isinstance(value, str) else tuple(dict.fromkeys(value or ()))
-        found[f"{name}_column"] = _SEPARATOR.join(keys).encode()
-    return found
-
-
-def _key_postings(field: FieldTerms) -> list[tuple[bytes, int, float, bytes]]:
-    keys, parts, _ = field.twice
-    weights = Counter([key for key, _ in chain(field.keys, field.keys[:keys])])
-    weights.update([PART_SIGN + key for key, _ in chain(field.parts, field.parts[:parts])])
-    positions: dict[str, array[int]] = {key: array("I") for key in weights}
-    for key, place in field.keys:
-        positions[key].append(place)
-    for key, place in field.parts:
-        positions[PART_SIGN + key].append(place)
-    return [(key.encode(), 1, weights[key], places.tobytes()) for key, places in positions.items()]
-
-
-def _form_postings(field: FieldTerms) -> list[tuple[bytes, int, float, bytes]]:
-    weights = Counter(field.forms)
-    weights.update(field.forms[: field.twice[2]])
-    return [(form.encode(), 1, weight, b"") for form, weight in weights.items()]
 
 
 def _write_atomically(path: Path, text: str) -> None:

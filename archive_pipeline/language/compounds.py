@@ -4,7 +4,7 @@ A word is split only when known words and linking letters cover it from end to e
 wins: few parts, then plain joins before linking letters, except after endings that always take an s (-ung, -heit).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from archive_pipeline.language.folding import reduce_umlauts
@@ -27,6 +27,15 @@ _MIN_DERIVED = 7
 _PART = 10
 _SHORT_PART = 3
 _ENDINGS = ("n", "e", "en", "s", "es", "er", "ern", "em", "r", "m", "ns", "ens", "in", "innen", "se", "sen")
+_ENDINGS_BY_LETTER = {
+    letter: tuple(ending for ending in _ENDINGS if ending.endswith(letter)) for letter in {e[-1] for e in _ENDINGS}
+}
+_LINKS_BY_LETTER = {
+    letter: tuple(link for link in _LINKS if link[0].endswith(letter)) for letter in {link[-1] for link, _ in _LINKS}
+}
+"""Both by their last letter and otherwise in their order: new words of an archive are looked up here many times."""
+
+_BEGIN = 4
 _MIN_WORD = 6
 _MIN_PART = 3
 _MAX_WORD = 60
@@ -61,6 +70,7 @@ class CompoundSplitter:
         self._stems = frozenset(stems)
         self._plurals = dict(plurals or {})
         self._plain = {reduce_umlauts(noun): noun for noun in sorted(self._nouns)}
+        self._begins = frozenset(_begins({*self._nouns, *self._adjectives, *self._stems, *self._plurals, *self._plain}))
 
     def is_noun(self, folded: str) -> bool:
         """Whether the word itself stands in the list."""
@@ -71,7 +81,7 @@ class CompoundSplitter:
         singular = self.singular(folded)
         if folded in self._nouns or singular in self._nouns:
             return singular if singular in self._nouns else folded
-        for ending in _ENDINGS:
+        for ending in _ENDINGS_BY_LETTER.get(folded[-1:], ()):
             if folded.endswith(ending):
                 stem = folded[: -len(ending)]
                 base = stem if stem in self._nouns else self._plain.get(reduce_umlauts(stem))
@@ -106,6 +116,8 @@ class CompoundSplitter:
         best: list[tuple[int, tuple[Part, ...]] | None] = [None] * size
         best.append((0, ()))
         for start in range(size - _MIN_PART, -1, -1):
+            if not self._may_begin(word[start : start + _BEGIN + 1]) and head != _derived:
+                continue
             for end in range(start + _MIN_PART, size + (start > 0)):
                 rest = best[end]
                 found = rest and (head if end == size else self._modifier)(word[start:end])
@@ -117,6 +129,13 @@ class CompoundSplitter:
                     best[start] = (rest[0] + cost, (Part(lemma, start, start + length, searchable), *rest[1]))
         return best[0][1] if best[0] else ()
 
+    def _may_begin(self, piece: str) -> bool:
+        """Whether any part begins like this; spares most of the attempts at a word."""
+        if "ae" in piece or "oe" in piece or "ue" in piece:
+            return True
+        begins = self._begins
+        return piece[:_BEGIN] in begins or piece[: _BEGIN - 1] in begins or piece[: _BEGIN - 2] in begins
+
     def _head(self, piece: str) -> _Found | None:
         base = self.lemma(piece)
         return (_cost(piece), base, len(piece), True) if base else None
@@ -126,7 +145,7 @@ class CompoundSplitter:
             return _cost(piece) + _MISSING_S * piece.endswith(_LINKED_BY_S), piece, len(piece), True
         if piece in self._stems:
             return _cost(piece), piece, len(piece), False
-        for link, cost in _LINKS:
+        for link, cost in _LINKS_BY_LETTER.get(piece[-1:], ()):
             length = len(piece) - len(link)
             if length >= _MIN_PART and piece.endswith(link):
                 stem = piece[:length]
@@ -140,6 +159,17 @@ class CompoundSplitter:
         if piece.endswith("s") and piece[:-1] + "e" in self._nouns:
             return _cost(piece) + 1, piece[:-1] + "e", len(piece) - 1, True
         return None
+
+
+def _begins(words: Iterable[str]) -> Iterator[str]:
+    """The first four letters of words; of short ones fewer, as linking letters and endings may follow or replace
+    their last one."""
+    for word in words:
+        yield word[:_BEGIN]
+        if len(word) <= _BEGIN:
+            yield word.removesuffix("e")[: _BEGIN - 1]
+        if len(word) < _BEGIN:
+            yield word.removesuffix("e") + "s"
 
 
 def _derived(piece: str) -> _Found | None:

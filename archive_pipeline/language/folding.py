@@ -28,4 +28,6 @@ def fold(word: str) -> str:
 def reduce_umlauts(folded: str) -> str:
     """A folded word with spelt-out umlauts reduced to their base letters (haeuser = hauser), so that umlaut
     plurals share a stem with their singular. `ue` after a, e and q is no umlaut (neue, Bauer, Quelle)."""
-    return _SPELT_UMLAUT.sub(lambda match: match.group()[0], folded)
+    if "ae" in folded or "oe" in folded or "ue" in folded:
+        return _SPELT_UMLAUT.sub(lambda match: match.group()[0], folded)
+    return folded

@@ -22,7 +22,7 @@ class WordAnalysis(NamedTuple):
 
 
 _NOUNS = ("nouns_wikidata.txt", "nouns_own.txt", "opaque.txt", "places.txt")
-CACHE_SIZE = 200_000
+CACHE_SIZE = 500_000
 """Different words that are remembered."""
 _cache: dict[str, WordAnalysis] = {}
 

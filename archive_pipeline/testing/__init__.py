@@ -11,8 +11,12 @@ same suites:
 
     class TestMyRules(RulesContract):
         folder = Path(__file__).parent
+
+    class TestMyEngine(IndexEngineContract):
+        subject = MyEngine()
 """
 
+from archive_pipeline.testing.index_engines import IndexEngineContract
 from archive_pipeline.testing.isolation import no_network
 from archive_pipeline.testing.material import BODIES, RELEASE, Answer, Reply, captured, page_of
 from archive_pipeline.testing.replaying import ReplayContext, replay, replay_warc
@@ -26,6 +30,7 @@ __all__ = [
     "ClassifierContract",
     "CleanerContract",
     "FetcherContract",
+    "IndexEngineContract",
     "ReplayContext",
     "Reply",
     "RulesContract",

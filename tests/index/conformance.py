@@ -3,10 +3,7 @@
 A suite class per engine: subclass `IndexConformance` and give `make_engine`. Needs pytest and hypothesis.
 """
 
-import random
 import threading
-import unicodedata
-from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,17 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archive_pipeline.errors import IndexingError, QueryError
-from archive_pipeline.index.terms import (
-    MAX_EXPANSIONS,
-    PART_SIGN,
-    exact_forms,
-    phrase_query,
-    phrase_slop,
-    within_distance,
-    word_query,
-)
-from archive_pipeline.language.analysis import Token, analyse
-from archive_pipeline.language.folding import fold
+from archive_pipeline.language.analysis import analyse
 from archive_pipeline.protocols import Index, IndexDocument, IndexEngine, SearchRequest
 from archive_pipeline.query import (
     FILTER_FIELDS,
@@ -43,130 +30,7 @@ from archive_pipeline.query import (
     Range,
     Term,
 )
-
-_WORDS = """
-Kreis Kreise Landkreis Bürger Bürgerin Bürger*innen Integration Integrationsarbeit Integrationskurse Arbeit
-Haushalt Häuser Haus Rat Rathaus Stadt Stadtrat der die des und in für Sprachkurse Flüchtling Flüchtlingshilfe Hilfe
-KommAn-NRW NRW FDP-Fraktion Fraktion 131.000 131000 28.11.2017 November 2017 Schule Schulen Grundschule beschlossen
-Hückelhoven Lippe Soest arbeitet Zuschuss Zuschüsse
-"""
-WORDS = _WORDS.split()
-DISTRICTS = ("05370", "05766", "05974")
-PARTIES = ("cdu", "spd", "fdp", "gruene")
-START = date(2015, 1, 1)
-
-
-def synthetic(count: int, seed: int = 1) -> list[IndexDocument]:
-    """Documents of a few hundred characters over a small vocabulary, so that every query finds something."""
-    chance = random.Random(seed)
-    found = []
-    for number in range(count):
-        sentences = [" ".join(chance.choices(WORDS, k=chance.randint(3, 9))) for _ in range(chance.randint(1, 4))]
-        text = chance.choice((". ", "\n\n")).join(sentences)
-        party = tuple(chance.sample(PARTIES, k=chance.choice((0, 0, 1, 2))))
-        found.append(
-            IndexDocument(
-                key=f"r{number:04d}",
-                title=" ".join(chance.choices(WORDS, k=3)),
-                text=unicodedata.normalize(chance.choice(("NFC", "NFD")), text),
-                source=chance.choice(("a", "b")),
-                captured=START + timedelta(days=number % 50),
-                published=None if chance.random() < 0.2 else START + timedelta(days=chance.randint(0, 1500)),
-                language="de",
-                district=tuple(chance.sample(DISTRICTS, k=chance.choice((1, 1, 2)))),
-                party=party,
-                party_mentioned=tuple({*party, chance.choice(PARTIES)}),
-                topic=tuple(chance.sample(("housing", "energy"), k=1)),
-                quotes=(" ".join(chance.choices(WORDS, k=4)),) if chance.random() < 0.3 else (),
-                speakers=("Inga Sprenger",) if chance.random() < 0.1 else (),
-            )
-        )
-    return found
-
-
-class Reference:
-    """The same answers by looking at every document."""
-
-    def __init__(self, documents: list[IndexDocument]) -> None:
-        self.documents = documents
-        self._texts = {
-            (document.key, field): [analyse(text) for text in texts]
-            for document in documents
-            for field, texts in {
-                None: (document.title, document.text),
-                "title": (document.title,),
-                "quote": ("\n\n".join(document.quotes),),
-                "speaker": ("\n\n".join(document.speakers),),
-            }.items()
-        }
-
-    def keys(self, node: Node) -> set[str]:
-        return {document.key for document in self.documents if self._matches(node, document)}
-
-    def facet(self, field: str, keys: set[str]) -> dict[str, int]:
-        counts: Counter[str] = Counter()
-        for document in self.documents:
-            if document.key in keys:
-                counts.update(_values(document, field))
-        return dict(counts)
-
-    def _matches(self, node: Node, document: IndexDocument) -> bool:
-        match node:
-            case All():
-                return True
-            case And(nodes):
-                return all(self._matches(inner, document) for inner in nodes)
-            case Or(nodes):
-                return any(self._matches(inner, document) for inner in nodes)
-            case Not(inner):
-                return not self._matches(inner, document)
-            case Filter(field, values):
-                return bool(set(values) & set(_values(document, field)))
-            case Range(field, start, end, unknown):
-                day = document.published if field == "published" else document.captured
-                if day is None or unknown:
-                    return unknown and day is None
-                return (start or date.min) <= day <= (end or date.max)
-            case _:
-                return any(self._text_matches(node, tokens) for tokens in self._texts[document.key, node.field])
-
-    def _text_matches(self, node: Term | Phrase | Prefix | Fuzzy | Exact, tokens: list[Token]) -> bool:
-        forms = {token.form for token in tokens if token.form}
-        match node:
-            case Exact(text):
-                return bool(forms & set(exact_forms(text)))
-            case Prefix(text):
-                return any(form.startswith(fold(text)) for form in forms)
-            case Fuzzy(text, distance, field):
-                return bool(forms & self._near(fold(text), distance, field))
-            case Term(text):
-                wanted, slop = word_query(text), 0
-            case Phrase(texts, slop):
-                wanted = phrase_query(texts)
-                slop = phrase_slop(len(wanted.sequence), slop)
-        keys = {PART_SIGN + token.text if token.kind == "part" else token.text for token in tokens}
-        if keys & set(wanted.keys):
-            return True
-        places = [(token.text, token.position) for token in tokens if token.kind != "part"]
-        reached = {place for key, place in places if wanted.sequence and key in wanted.sequence[0]}
-        for allowed in wanted.sequence[1:]:
-            reached = {p for key, p in places if key in allowed and any(0 < p - r <= slop + 1 for r in reached)}
-        return bool(reached)
-
-    def _near(self, form: str, distance: int, field: str | None) -> set[str]:
-        known = {t.form for (_, f), texts in self._texts.items() if f == field for tokens in texts for t in tokens}
-        near = [(within_distance(form, other, distance), other) for other in known if other[:1] == form[:1] and other]
-        return {
-            other for _, other in sorted((edits, other) for edits, other in near if edits is not None)[:MAX_EXPANSIONS]
-        }
-
-
-def _values(document: IndexDocument, field: str) -> tuple[str, ...]:
-    if field in {"year", "month"}:
-        return (document.published.isoformat()[: 4 if field == "year" else 7],) if document.published else ()
-    value = getattr(document, field)
-    return (value,) if isinstance(value, str) else tuple(value or ())
-
+from archive_pipeline.testing.index_engines import DISTRICTS, PARTIES, START, WORDS, Reference, everything, synthetic
 
 _word = st.sampled_from(WORDS)
 _field = st.sampled_from((None, None, None, "title", "quote", "speaker"))
@@ -194,12 +58,6 @@ nodes: st.SearchStrategy[Node] = st.recursive(
     max_leaves=6,
 )
 """Random query trees over the vocabulary of `synthetic`."""
-
-
-def everything(index: Index, node: Node, **options: object) -> list[str]:
-    """The keys of all hits, in order."""
-    request = replace(SearchRequest(node=node, limit=10_000), **options)  # type: ignore[arg-type]
-    return [hit.key for hit in index.search(request).hits]
 
 
 class IndexConformance:
@@ -295,6 +153,18 @@ class IndexConformance:
         order = everything(index, Term("Haushalt"))
         assert order.index("long") == 2
         assert order.index("title") < order.index("long")
+
+    def test_word_forms_are_listed_by_their_beginning(self, tmp_path: Path, index: Index) -> None:
+        documents = synthetic(40)
+        fresh = self.make_engine().create(tmp_path / "index")
+        fresh.upsert(documents)
+        fresh.commit(1)
+        forms = {token.form for d in documents for text in (d.title, d.text) for token in analyse(text) if token.form}
+
+        for prefix in ("", "h", "integrat", "nothing"):
+            expected = sorted(form for form in forms if form.startswith(prefix))
+            assert list(fresh.forms(prefix)) == expected
+            assert set(expected) <= set(index.forms(prefix))
 
     def test_upsert_twice_is_once_and_delete_deletes(self, tmp_path: Path) -> None:
         index = self.make_engine().create(tmp_path / "index")
