@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlite_utils import Database
 
 from archive_pipeline.archive.reading import found_label, found_values, load_releases
+from archive_pipeline.archive.visibility import ARCHIVIST, Visibility
 from archive_pipeline.indexing import index_document
 from archive_pipeline.model import Axis, Vocabulary
 from archive_pipeline.search.names import VocabularyNames
@@ -16,21 +17,28 @@ __all__ = ["open_search"]
 
 
 @contextmanager
-def open_search(workspace: Workspace) -> Iterator[SearchService]:
-    """A search service over the archive as it is now. Raises NoArchiveError, IndexingError."""
+def open_search(workspace: Workspace, visibility: Visibility = ARCHIVIST) -> Iterator[SearchService]:
+    """A search service over the archive as it is now, for somebody who sees so much. Raises NoArchiveError,
+    IndexingError."""
     vocabularies = [entry.obj for entry in workspace.plugins.vocabularies]
     with workspace.reading() as db, workspace.index() as index:
-        yield SearchService(index=index, releases=_Texts(db), names=_ArchiveNames(vocabularies, db))
+        yield SearchService(
+            index=index,
+            releases=_Texts(db, visibility),
+            names=_ArchiveNames(vocabularies, db),
+            restrictions=visibility.restrictions(db),
+        )
 
 
 class _Texts:
     """Titles and texts of hits, as they are indexed."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, visibility: Visibility) -> None:
         self._db = db
+        self._visibility = visibility
 
     def found_releases(self, ids: Sequence[str]) -> Iterable[FoundRelease]:
-        for release in load_releases(self._db, ids):
+        for release in load_releases(self._db, ids, self._visibility):
             article = release.article
             yield FoundRelease(
                 id=release.id,
@@ -40,6 +48,13 @@ class _Texts:
                 path=release.path,
                 published=article.published,
                 source_id=release.source_id,
+                pages=article.pages,
+                paged=len(article.text),
+                quotes=tuple((quote.start, quote.end) for quote in release.quotes),
+                captured_at=release.captured_at,
+                state=article.state,
+                access=release.access,
+                embargo_until=article.embargo_until,
             )
 
 

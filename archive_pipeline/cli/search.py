@@ -1,85 +1,277 @@
-"""`search` and `explain`."""
+"""`search`: hits, occurrences, counts; for people, programs and feed readers."""
 
 import json
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import click
 
+from archive_pipeline.archive.reading import find_release
+from archive_pipeline.archive.visibility import Standing, seen_by
+from archive_pipeline.cli.asking import asking, query_of, say_notes
+from archive_pipeline.cli.deciding import by_option
+from archive_pipeline.cli.hits import (
+    say_facet_tables,
+    say_facets,
+    say_hits,
+    say_kwic,
+    write_facets,
+    write_hits,
+    write_kwic,
+)
 from archive_pipeline.cli.main import Settings
-from archive_pipeline.cli.wording import WORDS_WITH_A_DASH, german_date
-from archive_pipeline.query import And, Node, Not, Or
-from archive_pipeline.search.names import VocabularyNames
-from archive_pipeline.search.parser import Match, parse_query
-from archive_pipeline.search.service import SearchResults, SearchService, results_as_json
-from archive_pipeline.search.snippets import Snippet
-from archive_pipeline.searching import open_search
-from archive_pipeline.workspace import open_workspace
+from archive_pipeline.cli.saving import save_search
+from archive_pipeline.cli.standing import as_option
+from archive_pipeline.cli.wording import WORDS_WITH_A_DASH, counted
+from archive_pipeline.search.atom import atom_feed
+from archive_pipeline.search.cursor import Sort
+from archive_pipeline.search.kwic import Concordance, KwicSort, sort_lines
+from archive_pipeline.search.parser import Match
+from archive_pipeline.search.service import FACETS, SearchResults, SearchService, results_as_json
+from archive_pipeline.workspace import Workspace, utc_now
 
-FACET_NAMES = {"district": "Kreis", "party": "Partei", "organisation": "Organisation", "topic": "Thema", "year": "Jahr"}
+__all__ = ["say_facets", "say_hits", "search"]
+
+Form = Literal["text", "json", "csv", "ids", "atom"]
+
+PAGE = 10
+MOST = 10**9
+FEED = 50
+EXAMPLES = """\b
+Beispiele:
+  search 'kreis:Lippe pflege' --sort newest
+  search '"bezahlbarer Wohnraum" -miete' --kwic --sort right
+  search 'partei:spd datum:2020..2021' --csv > treffer.csv
+  search --like d/7f3a partei:fdp"""
 
 
-OPTIONS = ("--match", "--limit", "--offset", "--sort", "--json", "--batch", "--help")
-"""What may begin with two dashes; with one, `-wort` is part of the query."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """One query as it was typed, and which part of the answer is wanted."""
+
+    query: str
+    match: Match | None
+    sort: Sort
+    offset: int
+    limit: int | None
+    cursor: str | None
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether every hit is wanted, not a page."""
+        return self.limit is None and self.cursor is None
 
 
-@click.command(context_settings=WORDS_WITH_A_DASH)
+@click.command(context_settings=WORDS_WITH_A_DASH, epilog=EXAMPLES)
 @click.argument("words", nargs=-1, metavar="ANFRAGE…", type=click.UNPROCESSED)
 @click.option(
     "--match",
     type=click.Choice(["all", "any"]),
     help="alle Wörter oder irgendeines (sonst: alle, notfalls irgendeines)",
 )
-@click.option("--limit", type=click.IntRange(min=0), default=10, show_default=True, help="Treffer je Seite")
-@click.option("--offset", type=click.IntRange(min=0), default=0, help="so viele Treffer überspringen")
-@click.option("--sort", type=click.Choice(["score", "newest", "oldest"]), default="score", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Treffer und Zählungen als ein JSON-Objekt")
+@click.option(
+    "--limit",
+    type=click.IntRange(0, MOST),
+    help=f"Treffer je Seite (sonst {PAGE}, im Atom-Feed {FEED}; --csv, --ids und --kwic: alle)",
+)
+@click.option("--offset", type=click.IntRange(0, MOST), default=0, help="so viele Treffer überspringen")
+@click.option("--cursor", help='weiter, wo eine Seite endete ("next_cursor" in --json)')
+@click.option(
+    "--sort",
+    type=click.Choice(["score", "newest", "oldest", "left", "right", "date"]),
+    help="Reihenfolge; left, right (nach den Wörtern davor, danach) und date nur mit --kwic",
+)
+@click.option("--format", "form", type=click.Choice(get_args(Form)), default="text", help="Ausgabe; atom: ein Feed")
+@click.option("--json", "form", flag_value="json", help="Treffer und Zählungen als ein JSON-Objekt")
+@click.option("--csv", "form", flag_value="csv", help="eine Zeile je Treffer oder Fundstelle")
+@click.option("--ids", "form", flag_value="ids", help="eine Kennung je Zeile")
+@click.option("--facets", is_flag=True, help="nur die Zählungen, vollständig und mit Anteilen")
+@click.option("--kwic", is_flag=True, help="jede Fundstelle mit den Wörtern davor und danach, über alle Treffer")
+@click.option(
+    "--width", type=click.IntRange(10, 500), default=60, show_default=True, help="Zeichen auf jeder Seite bei --kwic"
+)
+@click.option("--like", metavar="ID", help="Mitteilungen, die dieser ähnlich sind")
+@click.option("--save", metavar="NAME", help="die Anfrage unter einem Namen behalten (saved run NAME)")
 @click.option(
     "--batch",
     "queries",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="eine JSON-Zeile je Anfrage; je Zeile eine Ergebniszeile",
 )
-@click.pass_obj
+@as_option
+@by_option
+@click.pass_context
 def search(
-    settings: Settings,
+    ctx: click.Context,
     words: tuple[str, ...],
     match: Match | None,
-    limit: int,
+    limit: int | None,
     offset: int,
-    sort: Literal["score", "newest", "oldest"],
-    as_json: bool,
+    cursor: str | None,
+    sort: Sort | KwicSort | None,
+    form: Form,
+    facets: bool,
+    kwic: bool,
+    width: int,
+    like: str | None,
+    save: str | None,
     queries: Path | None,
+    standing: Standing,
+    by: str | None,
 ) -> None:
     """Sucht im Volltext und in den Schlagworten.
 
-    Wörter, "Phrasen", anfang*, ähnlich~, =genau, -ohne, AND OR NOT; Felder wie kreis: partei: org: thema: quelle:
-    datum:2020..2021. Mehr: docs/search.md
+    Wörter, "Phrasen", "a b"~3, anfang*, ähnlich~, =genau, -ohne, UND ODER NICHT, Klammern; Felder wie kreis: land:
+    gemeinde: partei: org: thema: quelle: sprecher: zitat: titel: datum:2020..2021 seit:30t wahlperiode:nrw-18.
+    Mehr: docs/search.md
     """
-    if not words and queries is None:
+    if not words and queries is None and like is None:
         raise click.UsageError("Eine Anfrage fehlt, oder --batch DATEI")
-    for word in words:
-        name = word.partition("=")[0]
-        if name.startswith("--") and name[2:3].isalpha() and name not in OPTIONS:
-            near = get_close_matches(name, OPTIONS, n=1)
-            raise click.UsageError(f"Die Option {word} gibt es nicht" + (f" – meinten Sie {near[0]}?" if near else ""))
-    workspace = open_workspace(settings.folder)
-    behind = workspace.refresh_index()
-    if behind:
-        click.echo(behind, err=True)
-    with open_search(workspace) as service:
+    if sort in get_args(KwicSort) and not kwic:
+        raise click.UsageError(f"--sort {sort} gibt es nur mit --kwic")
+    if cursor is not None and (kwic or facets or like is not None or queries is not None):
+        raise click.UsageError("--cursor gibt es nur für Seiten von Treffern")
+    if save is not None and (like is not None or queries is not None):
+        raise click.UsageError("--save behält eine Anfrage, weder --like noch --batch")
+    query = query_of(ctx, words)
+    order: Sort = sort if sort in get_args(Sort) else "newest" if form == "atom" else "score"  # type: ignore[assignment]
+    question = _Question(query=query, match=match, sort=order, offset=offset, limit=limit, cursor=cursor)
+    settings: Settings = ctx.obj
+    if save is not None:
+        save_search(settings, save, query, match=match or "all", sort="newest" if sort is None else order, by=by)
+    with asking(settings, standing) as (workspace, service):
         if queries is not None:
-            _batch(service, queries, match, limit)
-            return
-        found = service.search(" ".join(words), today=date.today(), match=match, sort=sort, offset=offset, limit=limit)
-    if as_json:
+            _batch(service, queries, match, PAGE if limit is None else limit)
+        elif like is not None:
+            with workspace.reading() as db:
+                release_id = find_release(db, like, seen_by(standing, utc_now()))
+            _like(service, release_id, question, form)
+        elif kwic:
+            _kwic(service, question, form, width, sort if sort in get_args(KwicSort) else None)  # type: ignore[arg-type]
+        elif facets:
+            _facets(service, question, form)
+        else:
+            _hits(workspace, service, question, form)
+
+
+def _hits(workspace: Workspace, service: SearchService, question: _Question, form: Form) -> None:
+    if form in ("csv", "ids") and question.wants_all:
+        parsed = service.parse(question.query, today=date.today(), match=question.match or "all")
+        say_notes(parsed.notes)
+        if form == "csv":
+            write_hits(service.every_hit(parsed, sort=question.sort, offset=question.offset))
+        else:
+            _write_ids(hit.key for hit in service.scan(parsed.node, sort=question.sort, offset=question.offset))
+        return
+    found = _page(service, question, form)
+    if form == "json":
         click.echo(json.dumps(results_as_json(found), ensure_ascii=False))
         return
-    say_hits(found, offset=offset)
-    say_facets(found)
+    if form == "text":
+        say_hits(found)
+        say_facets(found)
+        if question.cursor:
+            _say_next(found)
+        return
+    say_notes(found.notes)
+    if form == "atom":
+        title = workspace.config.archive.title or "archive_pipeline"
+        click.echo(atom_feed(found.hits, query=question.query, title=title, updated=utc_now()), nl=False)
+        return
+    if form == "csv":
+        write_hits(found.hits)
+    else:
+        _write_ids(hit.id for hit in found.hits)
+    _say_next(found)
+
+
+def _say_next(found: SearchResults) -> None:
+    if found.changed:
+        click.echo("Das Archiv hat sich seit der vorigen Seite geändert.", err=True)
+    if found.cursor:
+        click.echo(f"weiter: --cursor {found.cursor}", err=True)
+
+
+def _page(service: SearchService, question: _Question, form: Form) -> SearchResults:
+    """One page; only what people and JSON ask for may fall back to any word, and is checked for spelling."""
+    is_asked_by_people = form in ("text", "json")
+    usual = FEED if form == "atom" else PAGE
+    return service.search(
+        question.query,
+        today=date.today(),
+        match=question.match if is_asked_by_people else question.match or "all",
+        sort=question.sort,
+        offset=question.offset,
+        limit=usual if question.limit is None else question.limit,
+        facets=FACETS if is_asked_by_people else (),
+        with_snippets=form in ("text", "json", "atom"),
+        with_suggestion=is_asked_by_people,
+        cursor=question.cursor,
+    )
+
+
+def _like(service: SearchService, release_id: str, question: _Question, form: Form) -> None:
+    limit = PAGE if question.limit is None else question.limit
+    found = service.like(release_id, query=question.query, today=date.today(), offset=question.offset, limit=limit)
+    if form == "json":
+        click.echo(json.dumps(results_as_json(found), ensure_ascii=False))
+    elif form == "text":
+        say_hits(found)
+    elif form == "csv":
+        write_hits(found.hits)
+    elif form == "ids":
+        _write_ids(hit.id for hit in found.hits)
+    else:
+        raise click.UsageError("--like gibt es nicht als Feed")
+
+
+def _kwic(service: SearchService, question: _Question, form: Form, width: int, order: KwicSort | None) -> None:
+    if form not in ("text", "csv"):
+        raise click.UsageError("--kwic gibt es als Text und mit --csv")
+    parsed = service.parse(question.query, today=date.today(), match=question.match or "all")
+    say_notes(parsed.notes)
+    concordance = Concordance(parsed.node, width=width)
+    releases = islice(service.scan_releases(parsed.node, sort=question.sort), question.offset, None)
+    if question.limit is not None:
+        releases = islice(releases, question.limit)
+    lines = (line for release in releases for line in concordance.lines(release))
+    ordered = sort_lines(lines, order) if order else lines
+    if form == "csv":
+        write_kwic(ordered)
+        return
+    count, found = say_kwic(ordered, width)
+    click.echo(f"{counted(count, 'Fundstelle', 'Fundstellen')} in {counted(found, 'Mitteilung', 'Mitteilungen')}")
+
+
+def _facets(service: SearchService, question: _Question, form: Form) -> None:
+    found = service.search(
+        question.query,
+        today=date.today(),
+        match=question.match if form in ("text", "json") else question.match or "all",
+        limit=0,
+        facets=(*FACETS[:-1], "source", "year"),
+        with_suggestion=form in ("text", "json"),
+    )
+    if form == "json":
+        click.echo(json.dumps(results_as_json(found), ensure_ascii=False))
+    elif form == "csv":
+        write_facets(found)
+        say_notes(found.notes)
+    elif form == "text":
+        say_hits(found)
+        say_facet_tables(found)
+    else:
+        raise click.UsageError("--facets gibt es als Text, mit --csv und mit --json")
+
+
+def _write_ids(ids: Iterable[str]) -> None:
+    for release_id in ids:
+        sys.stdout.write(f"{release_id}\n")
 
 
 def _batch(service: SearchService, queries: Path, match: Match | None, limit: int) -> None:
@@ -109,66 +301,3 @@ def _read(line: str, number: int) -> tuple[str, str]:
     if not isinstance(row, dict):
         row = {}
     return str(row.get("id", f"line-{number}")), str(row.get("query", ""))
-
-
-def say_hits(found: SearchResults, *, offset: int = 0) -> None:
-    """The hits for people, with the words marked on a terminal."""
-    for number, hit in enumerate(found.hits, start=offset + 1):
-        click.echo(f"{number}. {hit.title or '(ohne Titel)'}")
-        click.echo(f"   {german_date(hit.published)} · {hit.source_id} · d/{hit.id} · {hit.url or hit.path}")
-        for snippet in hit.snippets:
-            click.echo(f"   …{_marked(snippet)}…")
-    undated = f", davon {found.undated} ohne Datum" if found.undated else ""
-    click.echo(f"{found.total} Treffer{undated} · verstanden: {found.understood}")
-    if found.mentioned_only:
-        click.echo(f"{found.mentioned_only} weitere erwähnen es nur: partei.erwähnt: und kreis.erwähnt: zeigen sie")
-    for note in found.notes:
-        click.echo(f"Hinweis: {note}", err=True)
-
-
-def say_facets(found: SearchResults, *, most: int = 5) -> None:
-    """The counts over all hits, the most frequent values of each facet."""
-    for field, values in found.facets:
-        shown = ", ".join(f"{value.label} {value.count}" for value in values[:most])
-        more = f" … ({len(values)} Werte)" if len(values) > most else ""
-        if shown:
-            click.echo(f"{FACET_NAMES[field] + ':':<14} {shown}{more}")
-
-
-def _marked(snippet: Snippet) -> str:
-    text, position = "", 0
-    for mark in snippet.highlights:
-        if mark.start >= position:
-            text += snippet.text[position : mark.start] + click.style(
-                snippet.text[mark.start : mark.end], bold=True, underline=True
-            )
-            position = mark.end
-    return " ".join((text + snippet.text[position:]).split())
-
-
-@click.command(context_settings=WORDS_WITH_A_DASH)
-@click.argument("words", nargs=-1, required=True, metavar="ANFRAGE…", type=click.UNPROCESSED)
-@click.pass_obj
-def explain(settings: Settings, words: tuple[str, ...]) -> None:
-    """Zeigt, wie eine Anfrage verstanden wird: den Baum, die Schlüssel der Felder, die Hinweise."""
-    workspace = open_workspace(settings.folder)
-    names = VocabularyNames(entry.obj for entry in workspace.plugins.vocabularies)
-    parsed = parse_query(" ".join(words), names=names, today=date.today())
-    click.echo(f"verstanden: {parsed.understood}")
-    _say_tree(parsed.node)
-    for note in parsed.notes:
-        click.echo(f"Hinweis: {note}")
-
-
-def _say_tree(node: Node, depth: int = 0) -> None:
-    indent = "  " * depth
-    match node:
-        case And(nodes) | Or(nodes):
-            click.echo(f"{indent}{type(node).__name__}")
-            for inner in nodes:
-                _say_tree(inner, depth + 1)
-        case Not(inner):
-            click.echo(f"{indent}Not")
-            _say_tree(inner, depth + 1)
-        case _:
-            click.echo(f"{indent}{node!r}")

@@ -42,6 +42,9 @@ FIELDS = {
     "captured": "captured",
     "seit": "since",
     "since": "since",
+    "wahlperiode": "period",
+    "legislaturperiode": "period",
+    "legislature": "period",
 }
 """Field names as people write them, without case; `erwaehnt` stands for `erwähnt`."""
 
@@ -56,7 +59,7 @@ _OPERATORS: dict[str, Literal["and", "or", "not"]] = {
 _CLOSING = {'"': '"“”', "„": '“”"', "“": '”“"', "”": '”"', "»": "«", "«": "»", "‟": '”"', "›": "‹", "‹": "›"}
 _FIELD = re.compile(r"([^\W\d_]+(?:\.[^\W\d_]+)?):(?!//)")
 _ENDINGS = re.compile(r"\((?:in|innen)\)")
-_MAX_SLOP = 50
+_MAX_SLOP = 999
 _SLOP = re.compile(r"~(\d*)")
 
 
@@ -123,7 +126,7 @@ def _phrase(query: str, place: int, word: Lexeme) -> tuple[Lexeme, int]:
     end = next((i for i in range(place + 1, len(query)) if query[i] in closing), len(query))
     closed, after = end < len(query), min(end + 1, len(query))
     match = _SLOP.match(query, after)
-    slop = min(int(match[1][:3] or 1), _MAX_SLOP) if match else 0
+    slop = min(int(match[1][:4] or 1), _MAX_SLOP) if match else 0
     phrase = replace(word, kind="phrase", text=query[place + 1 : end], slop=slop, closed=closed)
     return phrase, match.end() if match else after
 

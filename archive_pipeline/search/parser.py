@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from archive_pipeline.index.terms import phrase_query, phrase_slop
 from archive_pipeline.language.analysis import analyse, compound_parts, is_stop_word
 from archive_pipeline.language.folding import fold
 from archive_pipeline.query import (
@@ -29,8 +30,9 @@ from archive_pipeline.search.dates import parse_range, parse_since
 from archive_pipeline.search.describe import describe
 from archive_pipeline.search.lexer import FIELDS, Lexeme, lex
 from archive_pipeline.search.names import Names
+from archive_pipeline.search.periods import known_periods, parse_period
 
-__all__ = ["MAX_QUERY_BYTES", "Match", "ParsedQuery", "parse_query"]
+__all__ = ["MAX_PATTERNS", "MAX_QUERY_BYTES", "MAX_WORDS", "Match", "ParsedQuery", "parse_query"]
 
 Match = Literal["all", "any"]
 """Whether words without operator must all be found, or any of them."""
@@ -38,7 +40,15 @@ Match = Literal["all", "any"]
 MAX_QUERY_BYTES = 2048
 """Longer queries are cut: their cost grows faster than their length."""
 
+MAX_WORDS = 128
+"""Words and phrases a query may have, filters not counted; further ones are left out."""
+
+MAX_PATTERNS = 16
+"""Word beginnings and fuzzy words a query may have: each is looked up as many words. Further ones are read as plain
+words."""
+
 _MAX_DEPTH = 20
+_MAX_SLOP = 50
 _MIN_PREFIX = 3
 _MAX_NAME_WORDS = 4
 _MAX_DISTANCE = 2
@@ -83,6 +93,8 @@ class _Reader:
         self._today = today
         self._match = match
         self._depth = 0
+        self._words = 0
+        self._patterns = 0
 
     def read(self) -> Node:
         parts: list[Node] = []
@@ -164,9 +176,14 @@ class _Reader:
             return None
         if name in FILTER_FIELDS:
             return self._filter(name, field or name, lexeme)
-        if name in {"published", "captured", "since"}:
+        if name in {"published", "captured", "since", "period"}:
             return self._date(name, field or name, lexeme)
         assert name is None or name in TEXT_FIELDS
+        self._words += 1
+        if self._words > MAX_WORDS:
+            if self._words == MAX_WORDS + 1:
+                self._note(f"mehr als {MAX_WORDS} Wörter: dieses und die weiteren weggelassen", lexeme)
+            return None
         return self._phrase(lexeme, name) if lexeme.kind == "phrase" else self._word(lexeme, name)
 
     def _bracket(self, lexeme: Lexeme, field: str | None) -> Node | None:
@@ -189,7 +206,14 @@ class _Reader:
             return None
         if count == 1:
             return Exact(texts[0], field) if lexeme.exact else Term(" ".join(texts), field)
-        return Phrase(texts, lexeme.slop, field)
+        return Phrase(texts, self._slop(texts, lexeme), field)
+
+    def _slop(self, texts: tuple[str, ...], lexeme: Lexeme) -> int:
+        """How far the words may stand apart: as typed, or as far as can be looked up."""
+        slop = phrase_slop(len(phrase_query(texts).sequence), min(lexeme.slop, _MAX_SLOP))
+        if slop < lexeme.slop:
+            self._note(f"Abstand ~{lexeme.slop} ist zu weit, gesucht wird mit ~{slop}", lexeme)
+        return slop
 
     def _word(self, lexeme: Lexeme, field: str | None) -> Node | None:
         text = lexeme.text.strip("?!,;")
@@ -197,7 +221,11 @@ class _Reader:
         if fuzzy and analyse(fuzzy[1]):
             distance = min(int(fuzzy[2] or 1), _MAX_DISTANCE)
             word = fuzzy[1].strip(_OUTER)
-            return Fuzzy(word, distance, field) if distance else Exact(word, field)
+            if int(fuzzy[2] or 1) > _MAX_DISTANCE:
+                self._note(f"„{word}~“ sucht höchstens mit Abstand {_MAX_DISTANCE}", lexeme)
+            if distance and self._is_one_pattern_more(word, lexeme):
+                return Fuzzy(word, distance, field)
+            return self._term(word, field) if distance else Exact(word, field)
         if text.endswith("*") and not lexeme.exact:
             return self._prefix(text.rstrip(_OUTER), lexeme, field)
         word = text.strip(_OUTER + "~")
@@ -218,7 +246,16 @@ class _Reader:
         if len(letters) < _MIN_PREFIX:
             self._note(f"„{word}*“ ist zu kurz: ein Wortanfang braucht {_MIN_PREFIX} Buchstaben", lexeme)
             return self._term(word, field) if analyse(word) else None
+        if not self._is_one_pattern_more(word, lexeme):
+            return self._term(word, field)
         return Prefix(word.lstrip("*"), field)
+
+    def _is_one_pattern_more(self, word: str, lexeme: Lexeme) -> bool:
+        """Whether the query may have one more pattern; notes it when not."""
+        self._patterns += 1
+        if self._patterns > MAX_PATTERNS:
+            self._note(f"mehr als {MAX_PATTERNS} Muster mit * oder ~: „{word}“ wird als Wort gesucht", lexeme)
+        return self._patterns <= MAX_PATTERNS
 
     def _unknown_field(self, found: re.Match[str], lexeme: Lexeme) -> Node | None:
         near = difflib.get_close_matches(found[1].casefold(), FIELDS, n=1)
@@ -259,6 +296,11 @@ class _Reader:
 
     def _date(self, name: str, field: str, lexeme: Lexeme) -> Node | None:
         text = lexeme.text.strip("?!,;")
+        if name == "period":
+            found = parse_period(text)
+            if found is None:
+                self._note(f"{field}: „{text}“ ist nicht bekannt, weggelassen ({known_periods(text)})", lexeme)
+            return found
         found = parse_since(text, self._today) if name == "since" else parse_range(name, text)
         if found is None:
             self._note(f"{field}: „{text}“ ist kein Datum, weggelassen (z. B. 2016, 2016-05, 2015..2017)", lexeme)

@@ -40,11 +40,12 @@ def test_the_readme_opens_with_the_two_commands() -> None:
         assert re.search(rf"^{target}:", targets, re.MULTILINE), target
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/archivists.md", "docs/search.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/archivists.md", "docs/search.md", "docs/vocabularies.md"])
 def test_commands_run_as_they_stand(apl: Any, tmp_path: Path, name: str) -> None:
     found = commands(ROOT / name)
     assert len(found) >= 4
     (tmp_path / "mitteilung.html").write_text(PAGE, encoding="utf-8")
+    (tmp_path / "vereine.csv").write_text("label,variants\nHeimatverein Lemgo,HV Lemgo\n", encoding="utf-8")
     (tmp_path / "ordner").mkdir()
     (tmp_path / "ordner" / "mitteilung.html").write_text(PAGE, encoding="utf-8")
     if name != "README.md":

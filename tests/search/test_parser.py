@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from archive_pipeline.query import All, And, Exact, Filter, Fuzzy, Node, Not, Or, Phrase, Prefix, Range, Term
 from archive_pipeline.search.names import NameTable
-from archive_pipeline.search.parser import MAX_QUERY_BYTES, Match, ParsedQuery, parse_query
+from archive_pipeline.search.parser import MAX_PATTERNS, MAX_QUERY_BYTES, MAX_WORDS, Match, ParsedQuery, parse_query
 
 TODAY = date(2026, 11, 22)
 NAMES = NameTable(
@@ -55,7 +55,6 @@ A, B, C = Term("alpha"), Term("beta"), Term("gamma")
         ("flücht*", Prefix("flücht")),
         ("hükelhoven~", Fuzzy("hükelhoven", 1)),
         ("hükelhoven~2", Fuzzy("hükelhoven", 2)),
-        ("hükelhoven~9", Fuzzy("hükelhoven", 2)),
         ("=Bund", Exact("Bund")),
         ("-=Bund", Not(Exact("Bund"))),
         ("Was geschah?", Term("geschah")),
@@ -101,6 +100,11 @@ A, B, C = Term("alpha"), Term("beta"), Term("gamma")
         ("seit:2w", Range("published", date(2026, 11, 8))),
         ("seit:9m", Range("published", date(2026, 2, 22))),
         ("seit:1j", Range("published", date(2025, 11, 22))),
+        ("wahlperiode:nrw-17", Range("published", date(2017, 6, 1), date(2022, 5, 31))),
+        ("wahlperiode:NRW-18", Range("published", date(2022, 6, 1))),
+        ("wahlperiode:bt-20", Range("published", date(2021, 10, 26), date(2025, 3, 24))),
+        ("wahlperiode:„Sachsen-Anhalt 7“", Range("published", date(2016, 4, 12), date(2021, 7, 5))),
+        ("legislature:thueringen-7", Range("published", date(2019, 11, 26), date(2024, 9, 25))),
         ("since:2020", Range("published", date(2020, 1, 1))),
         ("Haushalt des Kreises", And((Term("Haushalt"), Term("Kreises")))),
         ("der die", And((Term("der"), Term("die")))),
@@ -148,6 +152,15 @@ def test_any_meets_compounds_by_their_parts_once() -> None:
         ("kreiss:alpha", And((Term("kreiss"), A)), "Feld kreiss gibt es nicht, meinten Sie kreis:?"),
         ("kreis:Lipe", Filter("district", ()), "kreis: „Lipe“ ist nicht bekannt, meinten Sie Lippe?"),
         ("???", All(), "kein Wort"),
+        (
+            "alpha hükelhoven~9",
+            And((A, Fuzzy("hükelhoven", 2))),
+            "Spalte 7: „hükelhoven~“ sucht höchstens mit Abstand 2",
+        ),
+        ('"a b c d e f"~9', Phrase(tuple("abcdef"), 2), "Spalte 1: Abstand ~9 ist zu weit, gesucht wird mit ~2"),
+        ('"alpha beta"~99', Phrase(("alpha", "beta"), 50), "Spalte 1: Abstand ~99 ist zu weit"),
+        ("alpha wahlperiode:nrw-99", A, "„nrw-99“ ist nicht bekannt, weggelassen (bekannt sind nrw-11 bis nrw-18)"),
+        ("alpha wahlperiode:20", A, "Parlamente: bt, bw"),
     ],
 )
 def test_mistakes_are_read_leniently_and_noted(text: str, node: Node, note: str) -> None:
@@ -178,6 +191,18 @@ def test_long_queries_are_cut_and_say_so() -> None:
 
     assert "länger als" in parsed.notes[0]
     assert len(parsed.understood.encode()) < 3 * MAX_QUERY_BYTES
+
+
+def test_too_many_words_and_patterns_are_left_out_and_say_so() -> None:
+    many = parse(" ".join(f"w{number}" for number in range(MAX_WORDS + 5)))
+    assert isinstance(many.node, And)
+    assert len(many.node.nodes) == MAX_WORDS
+    assert [note for note in many.notes if "mehr als" in note] == list(many.notes)
+
+    patterns = parse(" ".join(f"wort{number}*" for number in range(MAX_PATTERNS + 2)))
+    assert isinstance(patterns.node, And)
+    assert sum(isinstance(node, Prefix) for node in patterns.node.nodes) == MAX_PATTERNS
+    assert len(patterns.notes) == 2
 
 
 def test_deep_brackets_end_somewhere() -> None:
