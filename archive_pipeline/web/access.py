@@ -1,0 +1,183 @@
+"""Who asks, where people log in: sessions and tokens become viewers; and when a server may start without any login."""
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+from itsdangerous import BadSignature, Signer
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from archive_pipeline.archive.visibility import Standing
+from archive_pipeline.errors import ConfigError
+from archive_pipeline.web.access_store import AccountRole, Accounts, accounts_file
+from archive_pipeline.web.api_declaring import problem
+from archive_pipeline.web.viewer import LocalViewer, Viewer
+from archive_pipeline.workspace import Workspace
+
+__all__ = [
+    "Access",
+    "AccountViewer",
+    "LocalOnly",
+    "Sessions",
+    "choose_access",
+    "is_loopback",
+    "safe_next",
+    "sessions_of",
+]
+
+COOKIE = "apl_session"
+ANYBODY = Viewer(name="", role="reader", standing="reader")
+"""Who comes without account: reads what is public."""
+
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+"""Headers that show that a proxy passed the request on."""
+
+
+class Sessions:
+    """Sessions in cookies: the cookie holds a random word, signed, which only the accounts' file knows to be one."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self.accounts = accounts
+        self._signer = Signer(accounts.secret(), salt="session")
+
+    def read(self, connection: HTTPConnection) -> str | None:
+        """The session that a request names, whether it still lasts or not."""
+        try:
+            return self._signer.unsign(connection.cookies.get(_cookie(connection), "").encode()).decode("ascii")
+        except (BadSignature, UnicodeError):
+            return None
+
+    def begin(self, request: Request, response: Response, session: str) -> None:
+        """Hand a new session to the browser."""
+        response.set_cookie(
+            _cookie(request),
+            self._signer.sign(session).decode("ascii"),
+            httponly=True,
+            samesite="lax",
+            secure=_is_secure(request),
+            path="/",
+        )
+
+    def end(self, request: Request, response: Response) -> None:
+        """Take it from the browser."""
+        response.delete_cookie(_cookie(request), httponly=True, samesite="lax", secure=_is_secure(request), path="/")
+
+
+class AccountViewer:
+    """Middleware for an archive with accounts: the viewer is whoever the token or the session of a request stands for,
+    and anybody without one. A token that does not hold is answered with 401, never taken for nobody's.
+
+    Sets `request.state.viewer`, `request.state.sessions`, and `request.state.came_by`: "token", "session" or "nothing".
+    """
+
+    def __init__(self, app: ASGIApp, *, accounts: Accounts) -> None:
+        self._app = app
+        self._sessions = Sessions(accounts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find the viewer and pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        state = scope.setdefault("state", {})
+        state["sessions"] = self._sessions
+        scheme, _, credentials = Headers(scope=scope).get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            found = await run_in_threadpool(self._sessions.accounts.bearer, credentials.strip())
+            if found is None:
+                refusal = problem(401, "Dieses Token gilt nicht (mehr)", code="invalid_token")
+                await refusal(scope, receive, send)
+                return
+            state["viewer"], state["came_by"] = _viewer(*found), "token"
+        else:
+            session = self._sessions.read(connection)
+            account = await run_in_threadpool(self._sessions.accounts.account_of, session) if session else None
+            state["viewer"] = _viewer(account.name, account.role) if account else ANYBODY
+            state["came_by"] = "session" if account else "nothing"
+        await self._app(scope, receive, send)
+
+
+class LocalOnly(LocalViewer):
+    """`LocalViewer` that refuses what a proxy passed on: then it is not only this machine that asks."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or refuse."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            if any(name in headers for name in FORWARDED):
+                refusal = PlainTextResponse(
+                    "Dieser Server läuft ohne Anmeldung und antwortet nur diesem Rechner, keinem Proxy.\n"
+                    "Hinter einem Proxy: archive-pipeline serve --login --forwarded-allow-ips ADRESSE\n",
+                    status_code=403,
+                )
+                await refusal(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a server knows who asks: the middleware for it, the secret for forms, and whether people log in."""
+
+    viewers: Callable[[ASGIApp], ASGIApp]
+    secret: str | None
+    has_login: bool
+
+
+def choose_access(workspace: Workspace, host: str, *, login: bool = False) -> Access:
+    """Without login only for this machine: on a loopback address, unless `login` asks for it (as whoever puts a proxy
+    before it does). Raises ConfigError where a login is needed and there is no account."""
+    if is_loopback(host) and not login:
+        return Access(viewers=LocalOnly, secret=None, has_login=False)
+    accounts = Accounts(accounts_file(workspace.data))
+    if not accounts.exist():
+        where = f"Die Adresse {host} ist nicht nur für diesen Rechner" if not is_loopback(host) else "Mit Anmeldung"
+        raise ConfigError(
+            f"{where}, und es gibt noch kein Konto",
+            hint="archive-pipeline users add NAME --role admin legt eines an",
+        )
+    return Access(viewers=partial(AccountViewer, accounts=accounts), secret=accounts.secret(), has_login=True)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is this machine's alone. Names other than localhost are not trusted to be."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def sessions_of(request: Request) -> Sessions | None:
+    """The sessions of this server, None where nobody logs in."""
+    return cast(Sessions | None, getattr(request.state, "sessions", None))
+
+
+def safe_next(text: str) -> str:
+    """Where to go after the login: a path of this server, below its root; anything else is its start page.
+
+    A browser reads `//host`, `/\\host` and, leaving out tabs and line ends, `/\\t/host` as another server."""
+    is_path = text.startswith("/") and not text.startswith("//") and "\\" not in text
+    return text if is_path and all(" " < sign != "\x7f" for sign in text) and len(text) <= 2000 else "/"
+
+
+def _viewer(name: str, role: AccountRole) -> Viewer:
+    standing: Standing = "login" if role == "reader" else "archivist"
+    return Viewer(name=name, role=role, standing=standing)
+
+
+def _is_secure(connection: HTTPConnection) -> bool:
+    return connection.url.scheme in ("https", "wss")
+
+
+def _cookie(connection: HTTPConnection) -> str:
+    """Over HTTPS under a name that browsers take from this very host alone."""
+    return f"__Host-{COOKIE}" if _is_secure(connection) else COOKIE

@@ -1,0 +1,376 @@
+"""Endpoints that search: hits, facets, timeline, values of the axes, exports, saved searches."""
+
+from collections.abc import Iterator
+from datetime import date
+from io import StringIO
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from pydantic import Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+
+from archive_pipeline.archive.reading import load_releases
+from archive_pipeline.archive.saved_searches import list_saved
+from archive_pipeline.archive.visibility import Visibility
+from archive_pipeline.classify.vocabulary import MUNICIPALITY
+from archive_pipeline.export.citations import Citations
+from archive_pipeline.model import Axis, Release, VocabularyEntry
+from archive_pipeline.protocols import Exporter
+from archive_pipeline.search.service import SearchResults, SearchService, results_as_json
+from archive_pipeline.search.timeline import Group, make_timeline
+from archive_pipeline.searching import open_search
+from archive_pipeline.web import api_forms as forms
+from archive_pipeline.web.api_declaring import Asked, Call, Endpoint, PageAsked, Rows, page_of
+from archive_pipeline.web.rendering import Site
+from archive_pipeline.workspace import Workspace
+
+__all__ = ["SEARCH_ENDPOINTS"]
+
+FacetName = Literal["district", "party", "organisation", "topic", "source", "state", "year", "month"]
+Sort = Literal["score", "newest", "oldest"]
+Query = Annotated[str, Field(max_length=2048, description="query language of docs/search.md; empty finds everything")]
+
+BATCH = 200
+BESIDE = 20
+FACETS: tuple[FacetName, ...] = ("district", "party", "organisation", "topic", "year")
+AXES: tuple[FacetName, ...] = ("district", "party", "organisation", "topic")
+
+EXPORTS = {
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv",
+    "bibtex": "application/x-bibtex",
+    "ris": "application/x-research-info-systems",
+}
+
+
+class SearchAsked(Asked):
+    """A search."""
+
+    q: Query = ""
+    match: Literal["all", "any"] | None = Field(default=None, description="without: all words, else any")
+    sort: Sort = "score"
+    limit: int = Field(default=10, ge=0, le=100)
+    cursor: str | None = Field(default=None, max_length=2000, description="`next_cursor` of the page before")
+    facets: list[FacetName] = Field(default=list(FACETS), max_length=8)
+    snippets: bool = True
+
+
+class HitsAsked(PageAsked):
+    """The hits alone."""
+
+    q: Query = ""
+    match: Literal["all", "any"] | None = None
+    sort: Sort = "score"
+
+
+class FacetsAsked(Asked):
+    """Counts alone."""
+
+    q: Query = ""
+    match: Literal["all", "any"] = "all"
+    facets: list[FacetName] = Field(default=list(FACETS), max_length=8)
+
+
+class TimelineAsked(Asked):
+    """Counts over time."""
+
+    q: Query = ""
+    match: Literal["all", "any"] = "all"
+    unit: Literal["year", "month"] = "year"
+    by: Group | None = None
+    top: int = Field(default=10, ge=1, le=25, description="groups, the most frequent")
+
+
+class ExportAsked(Asked):
+    """Whole releases."""
+
+    q: Query = ""
+    format: Literal["jsonl", "csv", "bibtex", "ris"] = "jsonl"
+
+
+class ValuesAsked(PageAsked):
+    """Values of an axis."""
+
+    axis: Axis
+
+
+class LandingAsked(Asked):
+    """One value of an axis."""
+
+    axis: Axis
+    value: str = Field(max_length=200)
+    limit: int = Field(default=10, ge=0, le=50, description="newest releases")
+
+
+def search(call: Call, asked: SearchAsked) -> object:
+    """The object of `search --json`."""
+    with open_search(call.site.workspace, call.visibility) as service:
+        found = service.search(
+            asked.q,
+            today=date.today(),
+            match=asked.match,
+            sort=asked.sort,
+            limit=asked.limit,
+            cursor=asked.cursor,
+            facets=asked.facets,
+            with_snippets=asked.snippets,
+            with_suggestion=True,
+        )
+    return forms.Found.model_validate(results_as_json(found))
+
+
+def hits(call: Call, asked: HitsAsked) -> Rows:
+    """Hits as rows."""
+    with open_search(call.site.workspace, call.visibility) as service:
+        found = service.search(
+            asked.q,
+            today=date.today(),
+            match=asked.match,
+            sort=asked.sort,
+            limit=asked.limit,
+            cursor=asked.cursor,
+            facets=(),
+        )
+    return Rows(items=_hits(found), next=found.cursor, total=found.total)
+
+
+def facets(call: Call, asked: FacetsAsked) -> forms.Facets:
+    """Counts over all hits."""
+    with open_search(call.site.workspace, call.visibility) as service:
+        found = service.search(asked.q, today=date.today(), match=asked.match, limit=0, facets=asked.facets)
+    return forms.Facets(
+        query=found.query,
+        understood=found.understood,
+        total=found.total,
+        undated=found.undated,
+        facets=_counted(found),
+    )
+
+
+def timeline(call: Call, asked: TimelineAsked) -> forms.TimelineCounts:
+    """Counts by year or month, and by group."""
+    with open_search(call.site.workspace, call.visibility) as service:
+        found = make_timeline(
+            service, asked.q, today=date.today(), histogram=asked.unit, by=asked.by, top=asked.top, match=asked.match
+        )
+        return forms.TimelineCounts.model_validate(found)
+
+
+def export(call: Call, asked: ExportAsked) -> Response:
+    """All releases that a query finds and the one who asks may see, read and sent some at a time."""
+    workspace = call.site.workspace
+    with open_search(workspace, call.visibility) as service:
+        ids = service.keys(asked.q, today=date.today())
+    exporter = _exporter(workspace, asked.format)
+    return StreamingResponse(
+        _exported(workspace, call.visibility, ids, exporter, has_head=asked.format == "csv"),
+        media_type=f"{EXPORTS[asked.format]}; charset=utf-8",
+        headers={
+            "content-disposition": f'attachment; filename="releases.{asked.format}"',
+            "x-total-count": str(len(ids)),
+        },
+    )
+
+
+def _exporter(workspace: Workspace, name: str) -> Exporter:
+    exporter: Exporter = workspace.plugins.exporters[name]
+    if isinstance(exporter, Citations):
+        titles = {source.id: source.title or source.id for source in workspace.config.sources}
+        return exporter.of_archive(workspace.config.archive.title or "archive_pipeline", titles)
+    return exporter
+
+
+def _exported(
+    workspace: Workspace, visibility: Visibility, ids: tuple[str, ...], exporter: Exporter, *, has_head: bool
+) -> Iterator[bytes]:
+    """Never more than one batch in memory, and no transaction that lasts as long as somebody reads."""
+    for start in range(0, max(len(ids), 1), BATCH):
+        with workspace.reading() as db:
+            releases: list[Release] = load_releases(db, ids[start : start + BATCH], visibility)
+        out = StringIO(newline="")
+        exporter.export(iter(releases), out)
+        text = out.getvalue()
+        if has_head and start:
+            text = text.partition("\n")[2]
+        yield text.encode("utf-8", "replace")
+
+
+def values(call: Call, asked: ValuesAsked) -> Rows:
+    """The values of an axis, the most frequent first."""
+    with open_search(call.site.workspace, call.visibility) as service:
+        found = service.search("", today=date.today(), limit=0, facets=(asked.axis.value,))
+    counted = dict(found.facets).get(asked.axis.value, ())
+    rows = [forms.Value(axis=asked.axis, value=one.value, label=one.label, count=one.count) for one in counted]
+    return page_of(rows, asked)
+
+
+def landing(call: Call, asked: LandingAsked) -> forms.Landing:
+    """What a value's page shows."""
+    with open_search(call.site.workspace, call.visibility) as service:
+        found = _of_value(service, asked)
+    counted = _counted(found)
+    own = next((one for one in counted[asked.axis] if one.value == asked.value), None)
+    entry = _entry(call.site, asked.axis, asked.value)
+    if own is None and entry is None:
+        raise HTTPException(404)
+    beside = {
+        name: [one for one in counted[name] if (name, one.value) != (asked.axis, asked.value)][:BESIDE] for name in AXES
+    }
+    return forms.Landing(
+        axis=asked.axis,
+        value=asked.value,
+        label=own.label if own else entry.label if entry else asked.value,
+        total=found.total,
+        undated=found.undated,
+        successors=list(entry.successors) if entry else [],
+        years={one.value: one.count for one in counted["year"]},
+        months={one.value: one.count for one in counted["month"]},
+        beside={name: rows for name, rows in beside.items() if rows},
+        newest=_hits(found),
+    )
+
+
+FIELDS = {Axis.DISTRICT: "kreis", Axis.PARTY: "partei", Axis.ORGANISATION: "org", Axis.TOPIC: "thema"}
+
+
+def _of_value(service: SearchService, asked: LandingAsked) -> SearchResults:
+    clause = asked.value.replace('"', " ").strip()
+    return service.search(
+        f'{FIELDS[asked.axis]}:"{clause}"',
+        today=date.today(),
+        sort="newest",
+        limit=asked.limit,
+        facets=(*AXES, "year", "month"),
+    )
+
+
+def _entry(site: Site, axis: Axis, key: str) -> VocabularyEntry | None:
+    for vocabulary in site.workspace.plugins.vocabularies:
+        for entry in vocabulary.obj.entries:
+            if entry.axis is axis and entry.value == key and entry.kind != MUNICIPALITY:
+                return entry
+    return None
+
+
+def saved_searches(call: Call, asked: PageAsked) -> Rows:
+    """Saved searches. What somebody looks for is nobody's business without an account."""
+    with call.site.workspace.reading() as db:
+        found = list_saved(db)
+    base = str(call.request.base_url).rstrip("/")
+    rows = [
+        forms.Saved(
+            name=one.name,
+            query=one.query,
+            match=one.match,
+            sort=one.sort,
+            saved_by=one.saved_by,
+            saved_at=one.saved_at,
+            feed=f"{base}/search.atom?{urlencode({'q': one.query})}",
+        )
+        for one in found
+    ]
+    return page_of(rows, asked)
+
+
+def _counted(found: SearchResults) -> dict[str, list[forms.Counted]]:
+    return {name: [forms.Counted.model_validate(one) for one in counted] for name, counted in found.facets}
+
+
+def _hits(found: SearchResults) -> list[forms.FoundRelease]:
+    rows: Any = results_as_json(found)["hits"]
+    return [forms.FoundRelease.model_validate(row) for row in rows]
+
+
+SEARCH_ENDPOINTS = (
+    Endpoint(
+        path="/search",
+        name="search",
+        tag="search",
+        summary="Hits with passages and facets: the object of `search --json`",
+        asks=SearchAsked,
+        answers=forms.Found,
+        run=search,
+        cost=4,
+        from_index=True,
+    ),
+    Endpoint(
+        path="/hits",
+        name="hits",
+        tag="search",
+        summary="The same hits as rows, also as CSV or JSONL",
+        asks=HitsAsked,
+        answers=forms.FoundRelease,
+        is_list=True,
+        run=hits,
+        cost=4,
+        from_index=True,
+    ),
+    Endpoint(
+        path="/facets",
+        name="facets",
+        tag="search",
+        summary="Counts over all hits",
+        asks=FacetsAsked,
+        answers=forms.Facets,
+        run=facets,
+        cost=4,
+        from_index=True,
+    ),
+    Endpoint(
+        path="/timeline",
+        name="timeline",
+        tag="search",
+        summary="Counts by year or month, and by group, beside the volume of the archive",
+        asks=TimelineAsked,
+        answers=forms.TimelineCounts,
+        run=timeline,
+        cost=12,
+        from_index=True,
+    ),
+    Endpoint(
+        path="/export",
+        name="export",
+        tag="search",
+        summary="Whole releases, streamed",
+        asks=ExportAsked,
+        media_types=tuple(EXPORTS.values()),
+        run=export,
+        cost=60,
+    ),
+    Endpoint(
+        path="/axes/{axis}",
+        name="values",
+        tag="axes",
+        summary="Districts, parties, organisations or topics, with counts",
+        asks=ValuesAsked,
+        answers=forms.Value,
+        is_list=True,
+        run=values,
+        cost=4,
+        from_index=True,
+    ),
+    Endpoint(
+        path="/axes/{axis}/{value}",
+        name="landing",
+        tag="axes",
+        summary="One value: when releases carry it, with what, and the newest",
+        asks=LandingAsked,
+        answers=forms.Landing,
+        run=landing,
+        cost=4,
+        from_index=True,
+    ),
+    Endpoint(
+        path="/searches",
+        name="saved_searches",
+        tag="search",
+        summary="Saved searches with their feeds",
+        asks=PageAsked,
+        answers=forms.Saved,
+        is_list=True,
+        run=saved_searches,
+        needs_account=True,
+    ),
+)
+"""What searches."""
