@@ -57,6 +57,8 @@ if TYPE_CHECKING:
         Vocabulary,
         VocabularyEntry,
     )
+    from archive_pipeline.opening import Archive, Hits
+    from archive_pipeline.opening import open_archive as open
     from archive_pipeline.protocols import (
         Classifier,
         Cleaner,
@@ -125,6 +127,7 @@ _HOME = {
         "Vocabulary",
         "VocabularyEntry",
     ),
+    "opening": ("Archive", "Hits"),
     "protocols": (
         "Classifier",
         "Cleaner",
@@ -147,6 +150,7 @@ _MODULES = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "API_VERSION",
+    "Archive",
     "ArchivePipelineError",
     "Article",
     "Attachment",
@@ -172,6 +176,7 @@ __all__ = [
     "FetchError",
     "Fetcher",
     "Gone",
+    "Hits",
     "HttpOptions",
     "Index",
     "IndexDocument",
@@ -207,11 +212,14 @@ __all__ = [
     "canonical_url",
     "capture_page",
     "hookimpl",
+    "open",
 ]
 
 
 def __getattr__(name: str) -> object:
     """Import a public name on first use (PEP 562)."""
+    if name == "open":
+        return import_module(f"{__name__}.opening").open_archive
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -14,16 +14,20 @@ from sqlite_utils import Database
 
 from archive_pipeline.archive.captures import known_lengths
 from archive_pipeline.archive.database import write_tx
-from archive_pipeline.archive.decisions import read_decisions
+from archive_pipeline.archive.decisions import decision_sha256, read_decisions
 from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.profiles import read_profiles
 from archive_pipeline.archive.reading import last_seq
+from archive_pipeline.archive.result_sets import list_sets, verify_set
+from archive_pipeline.archive.takedown import pending_erasures
+from archive_pipeline.archive.topic_models import active_number, read_topic_model, topic_model_numbers
 from archive_pipeline.archive.verification import (
     AuditRow,
     DerivationCheck,
     contradictions,
-    decided_ids,
+    decided_hashes,
     differing_columns,
+    is_blank,
     last_audit,
     record_audit,
     recorded_derivations,
@@ -102,13 +106,17 @@ def audit(
 
 @contextmanager
 def _readable() -> Iterator[None]:
-    """A database that can't be read to the end is the finding itself."""
+    """A database that can't be opened, or read to the end, is the finding itself."""
+    hint = "archive-pipeline rebuild baut sie aus den WARC-Dateien neu auf"
     try:
         yield
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        raise FixityError(
-            f"archive.db ist beschädigt: {error}", hint="archive-pipeline rebuild baut sie aus den WARC-Dateien neu auf"
-        ) from error
+        raise FixityError(f"archive.db ist beschädigt: {error}", hint=hint) from error
+    except ArchiveError as error:
+        cause = error.__cause__
+        if not isinstance(cause, sqlite3.DatabaseError) or isinstance(cause, sqlite3.OperationalError):
+            raise  # a disk or rights, which say nothing of the file
+        raise FixityError(f"archive.db ist beschädigt: {cause}", hint=hint) from error
 
 
 def _record_events(db: Database, row: AuditRow, findings: tuple[Finding, ...]) -> None:
@@ -192,6 +200,8 @@ class _Look:
 
     def findings(self, parts: list[_Part], *, quick: bool) -> Iterator[Finding]:
         """Everything that is wrong in these parts, and in what is no part of a file."""
+        if is_blank(self.db) and self.workspace.has_captures():
+            yield Finding(subject="archive.db", message="archive.db ist leer, aber WARC-Dateien sind da")
         for name, length in self.lengths.items():
             path = self.workspace.data / name
             size = path.stat().st_size if path.is_file() else -1
@@ -208,6 +218,10 @@ class _Look:
         for subject, message in contradictions(self.db, quick=quick):
             yield Finding(subject=subject, message=f"{subject}: {message}")
         yield from self._decisions()
+        yield from self._sets()
+        for erasure in pending_erasures(self.db):
+            message = f"Fall {erasure.case}: das Löschen ist nicht zu Ende geführt (archive-pipeline takedown finish)"
+            yield Finding(subject=f"Fall {erasure.case}", message=message)
         yield from self._index()
 
     def _captures(self, part: _Part) -> Iterator[Finding]:
@@ -311,18 +325,35 @@ class _Look:
     def _decisions(self) -> Iterator[Finding]:
         path = self.workspace.decisions_file
         try:
-            written = {decision.id for decision in read_decisions(path)}
+            written = {decision.id: decision_sha256(decision) for decision in read_decisions(path)}
         except ArchiveError as error:
             yield Finding(subject=path.name, message=error.message)
         else:
-            for lost in sorted(decided_ids(self.db) - written):
-                yield Finding(
-                    subject=path.name, message=f"{path.name}: die Entscheidung {lost} der Datenbank fehlt darin"
-                )
+            for id_, applied in sorted(decided_hashes(self.db).items()):
+                if id_ not in written:
+                    message = f"{path.name}: die Entscheidung {id_} der Datenbank fehlt darin"
+                    yield Finding(subject=path.name, message=message)
+                elif applied not in (None, written[id_]):
+                    message = f"{path.name}: die Entscheidung {id_} sagt etwas anderes als damals, als sie galt"
+                    yield Finding(subject=path.name, message=message)
         try:
             read_profiles(self.workspace.profiles_folder)
         except ArchiveError as error:
             yield Finding(subject="profiles", message=error.message)
+        models = self.workspace.topic_models_folder
+        try:
+            active_number(models)
+            for number in topic_model_numbers(models):
+                read_topic_model(models, number)
+        except ArchiveError as error:
+            yield Finding(subject=models.name, message=error.message)
+
+    def _sets(self) -> Iterator[Finding]:
+        """Frozen sets are files of their own, which nothing can make again."""
+        for row in list_sets(self.db):
+            wrong = verify_set(self.workspace.data, row)
+            if wrong is not None:
+                yield Finding(subject=f"sets/{row.name}.jsonl", message=wrong)
 
     def _index(self) -> Iterator[Finding]:
         """Whether the index holds what the outbox announced, where nobody is writing: else it may be behind."""

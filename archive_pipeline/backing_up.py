@@ -44,6 +44,11 @@ CHUNK = 1 << 20
 BESIDE = ("plugins", "vocab")
 """Folders beside sources.toml that belong to an archive."""
 
+LEFT_OUT = ("warc", "derivations", "index", "hosts", "archive.db")
+"""What lies in the data folder and is no file that is copied whole: the series are copied as far as the database
+accounts for them, the database through SQLite, the index can be built again, and the pace of hosts is of the moment."""
+HALF_WRITTEN = (".new", UNFINISHED)
+
 RENAME_EXCHANGE, AT_FDCWD = 2, -100
 
 
@@ -112,10 +117,16 @@ def back_up(
         previous = newest_backup(destination)
         unfinished.mkdir(mode=0o700)
         try:
+            before = _identities(workspace)
             with workspace.looking() as db:
                 _copy_database(db, unfinished / DATABASE)
             copy = _Copy(unfinished, previous, progress)
             releases, seq = copy.everything(workspace)
+            if any(_identities(workspace).get(name) != number for name, number in before.items()):
+                raise ArchiveError(
+                    "Während der Sicherung wurde im Archiv etwas gelöscht; gesichert wurde nichts",
+                    hint="den Befehl wiederholen",
+                )
             manifest = Manifest(
                 created_at=now, software=SOFTWARE, releases=releases, seq=seq, files=tuple(copy.entries)
             )
@@ -272,12 +283,22 @@ class _Copy:
         self.copied_bytes += size if copied else 0
 
 
+def _identities(workspace: Workspace) -> dict[Path, int]:
+    """The files that only an erasure puts another file in the place of: with them a backup would hold a database from
+    before it and files from after it."""
+    series = (path for name in ("warc", "derivations") for path in workspace.data.glob(f"{name}/*/*/*.gz"))
+    return {path: path.stat().st_ino for path in (workspace.decisions_file, *series) if path.exists()}
+
+
 def _whole_files(workspace: Workspace) -> Iterator[str]:
-    """Files of the archive's data that no length is kept of."""
-    if workspace.decisions_file.exists():
-        yield workspace.decisions_file.name
-    for path in sorted(workspace.profiles_folder.glob("*/*.json")):
-        yield path.relative_to(workspace.data).as_posix()
+    """Files of the archive's data that no length is kept of: decisions, profiles, topic models, frozen sets, and
+    whatever else is laid there, but for what is left out."""
+    for path in sorted(workspace.data.rglob("*")):
+        name = path.relative_to(workspace.data)
+        if name.parts[0] in LEFT_OUT or name.parts[0].startswith(f"{workspace.database_file.name}-"):
+            continue
+        if path.is_file() and not path.name.startswith(".") and not path.name.endswith(HALF_WRITTEN):
+            yield name.as_posix()
 
 
 def _beside(folder: Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ import unicodedata
 from archive_pipeline.classify import classifiers
 from archive_pipeline.classify import vocabularies as own_vocabularies
 from archive_pipeline.clean import cleaners
+from archive_pipeline.export.citations import BibTeX, CslJson, Ris
 from archive_pipeline.export.jsonl import JsonLines
 from archive_pipeline.export.table import CommaSeparated
 from archive_pipeline.fetch.feed import FeedFetcher
@@ -51,7 +52,7 @@ def register_cleaners(registry: Registry[Cleaner]) -> None:
 
 @hookimpl
 def register_vocabularies(registry: Registry[Vocabulary]) -> None:
-    """Parties, organisations, topics, districts."""
+    """Districts, municipalities, parties, organisations, topics."""
     for vocabulary in own_vocabularies():
         registry.add(vocabulary.name, vocabulary)
 
@@ -72,9 +73,12 @@ def register_index_engines(registry: Registry[IndexEngine]) -> None:
 
 @hookimpl
 def register_exporters(registry: Registry[Exporter]) -> None:
-    """JSON Lines and CSV."""
+    """JSON Lines, CSV, citations; what needs more than a stream of releases is in `exporting`."""
     registry.add("jsonl", JsonLines())
     registry.add("csv", CommaSeparated())
+    registry.add("bibtex", BibTeX())
+    registry.add("ris", Ris())
+    registry.add("csl-json", CslJson())
 
 
 @hookimpl

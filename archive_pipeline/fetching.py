@@ -371,6 +371,9 @@ class _Visit:
                         raise PluginContractError(f"capture() gab {type(result).__name__} zurück")
             if result is None:
                 raise PluginContractError("capture() gab nichts zurück")
+        except RefusedError as refused:  # of bytes that a decision removed
+            if not captures:
+                state, reason = "refused", refused.message
         except BaseException as error:  # noqa: BLE001 - an item fails alone
             self._raise_unless_its_own(error)
             failure = failure_of(self.source.id, due.item.key, "capture", error, self.entry)

@@ -8,6 +8,7 @@ place of what is packaged, its variants are added to those that are there. An ar
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -44,6 +45,7 @@ OWN = "own"
 LOCAL_TYPE = "local_group_type"
 LOCAL_GROUP = "local_group"
 HINT = "die genannten Zeilen ändern, dann: archive-pipeline vocab check"
+DRAFT_HINT = "nichts wurde eingetragen; die Zeilen sind die, die es geworden wären: Angaben ändern und noch einmal"
 
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _PATTERNS: dict[str, tuple[str, str]] = {
@@ -76,6 +78,8 @@ def _name(value: str) -> str:
     name = " ".join(value.split())
     if not re.search(r"[^\W_]", name):
         raise ValueError("ein Name braucht mindestens einen Buchstaben oder eine Ziffer")
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        raise ValueError("ein Name darf keine Steuerzeichen enthalten")
     return name
 
 
@@ -205,7 +209,7 @@ def read_own(
     reader.check_references()
     if reader.problems:
         count = f"{len(reader.problems)} Fehler"
-        raise ConfigError(f"{folder}: {count}", problems=tuple(reader.problems), hint=HINT)
+        raise ConfigError(f"{folder}: {count}", problems=tuple(reader.problems), hint=DRAFT_HINT if drafts else HINT)
     return OwnVocabulary(entries=tuple(reader.entries), version=_digest(reader.entries))
 
 

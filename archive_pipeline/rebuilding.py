@@ -1,7 +1,7 @@
 """The database and the index again, from the WARC files, the derivation log and the decisions."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,10 +15,13 @@ from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.holds import released_records
 from archive_pipeline.archive.lock import writer_lock
 from archive_pipeline.archive.profiles import read_profiles, record_profiles
-from archive_pipeline.archive.runs import adopt_frontier, adopt_journal, record_source
+from archive_pipeline.archive.rights_forms import Erasure
+from archive_pipeline.archive.runs import adopt_frontier, adopt_journal, follow_access, record_source
+from archive_pipeline.archive.saved_searches import adopt_seen
 from archive_pipeline.committing import TakingUp, batched
 from archive_pipeline.errors import ArchiveError, FixityError
 from archive_pipeline.reusing import update_reuse
+from archive_pipeline.taking_down import clear_files, finish_rebuilt, remove_other_indexes
 from archive_pipeline.warc import update_cdxj
 from archive_pipeline.workspace import SOFTWARE, Workspace, utc_now
 
@@ -46,10 +49,11 @@ def rebuild(
     old database where it can be read. Raises LockedError, ArchiveError; the old database and index are then as before.
     """
     with writer_lock(workspace.data, "rebuild", utc_now()):
+        erasures = clear_files(workspace)
         fresh = workspace.database_file.with_suffix(".db.new")
         _remove(fresh)
         try:
-            result = _fill(workspace, fresh, workers, progress)
+            result = _fill(workspace, fresh, workers, progress, erasures)
         except BaseException:
             _remove(fresh)
             raise
@@ -58,10 +62,14 @@ def rebuild(
         _remove(workspace.database_file)
         fresh.rename(workspace.database_file)
         workspace.install_index()
+        if erasures:
+            remove_other_indexes(workspace)
     return result
 
 
-def _fill(workspace: Workspace, path: Path, workers: int, progress: Callable[[int], None]) -> Rebuilt:
+def _fill(
+    workspace: Workspace, path: Path, workers: int, progress: Callable[[int], None], erasures: Sequence[Erasure]
+) -> Rebuilt:
     store, log = workspace.warc_store(), workspace.derivation_log()
     accounted = _accounted(workspace)
     store.recover(accounted)
@@ -100,7 +108,11 @@ def _fill(workspace: Workspace, path: Path, workers: int, progress: Callable[[in
                     outcome="failure",
                     detail=error.message,
                 )
+        db.execute("PRAGMA secure_delete = ON")
         _adopt_journal(workspace, db)
+        with write_tx(db):
+            finish_rebuilt(db, erasures)
+            follow_access(db, workspace.config.sources)
         releases = next(db.query("SELECT count(*) AS n FROM release"))["n"]
         workspace.build_index(db)
         update_cdxj(workspace.data, warc_lengths(db), anew=True)
@@ -134,6 +146,7 @@ def _adopt_journal(workspace: Workspace, db: Database) -> None:
         with workspace.reading() as old, write_tx(db):
             adopt_journal(db, old)
             adopt_frontier(db, old)
+            adopt_seen(db, old)
     except (ArchiveError, sqlite3.DatabaseError):
         return  # the old database is gone or damaged: that is what a rebuild is for
 

@@ -7,7 +7,7 @@ when they are read, so they outrank this as they outrank every run.
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from typing import Literal
@@ -20,10 +20,11 @@ from archive_pipeline.archive.holds import released_here, waiting_records
 from archive_pipeline.archive.reading import derived_tags, load_releases
 from archive_pipeline.archive.runs import known_source
 from archive_pipeline.committing import logged_tx, take_up
-from archive_pipeline.errors import FixityError
+from archive_pipeline.errors import ArchiveError, FixityError
 from archive_pipeline.model import Article, Axis, Capture, Processed, Release, Source, Tag
 from archive_pipeline.processing import classify, let_through
 from archive_pipeline.reusing import update_reuse
+from archive_pipeline.taking_down import finish_erasures
 from archive_pipeline.warc import DerivationLog, StoredCapture, WarcStore
 from archive_pipeline.workers import Job, Workers
 from archive_pipeline.workspace import SOFTWARE, Workspace, utc_now
@@ -101,6 +102,8 @@ def reprocess(
     ):
         store = workspace.warc_store()
         if not dry_run:
+            with suppress(ArchiveError):  # what can't be finished now stays to be done, and `audit` says so
+                finish_erasures(workspace, db)
             known = known_lengths(db)
             store.recover(known)
             log.recover(known)
@@ -111,7 +114,7 @@ def reprocess(
             wanted = iter(release_ids)
         while batch := list(islice(wanted, RELEASES_A_BATCH)):
             work = _Batch(workspace, db, store, pool, stage, result)
-            outcomes = work.process(load_releases(db, batch))
+            outcomes = work.process(load_releases(db, batch, with_suppressed=True))
             differences = [(one, release, processed) for one, release, processed in outcomes if _matters(one)]
             if not dry_run:
                 _write(db, log, differences, stage)

@@ -156,6 +156,7 @@ def read_sheet(path: Path, codebook: Codebook) -> Sheet:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path.name} ist nicht in UTF-8 gespeichert", hint="als „CSV UTF-8“ speichern") from error
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # --full-text puts whole documents into a cell
     header = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=header.count)
     problems: list[ConfigProblem] = []

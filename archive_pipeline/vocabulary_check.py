@@ -126,7 +126,8 @@ class _Checker:
                 where = self.where(own[0] if own else claims[0])
                 yield Finding(level="warning", where=where, message=f'"{name}" ist mehrdeutig: {others}')
             for claim in own:
-                if len(name) <= _SHORTEST or (risks.get(name) == "high" and claim.entry.axis in _BODIES):
+                ordinary = risks.get(name) == "high" or (name.islower() and " " not in name)
+                if len(name) <= _SHORTEST or (ordinary and claim.entry.axis in _BODIES):
                     message = f'"{name}" ist kurz oder ein gewöhnliches Wort: besser als weak_variants'
                     if name in claim.entry.surfaces:
                         yield Finding(level="warning", where=self.where(claim), message=message)

@@ -54,13 +54,6 @@ ADDED_ORGANISATIONS: tuple[Row, ...] = (
         "type": "association",
         "variants": "Reservistenverband|Reservistenverbandes|Verband der Reservisten der Deutschen Bundeswehr",
     },
-    {
-        "organisation": "landfrauen",
-        "label": "Landfrauenverband",
-        "type": "association",
-        "variants": "Landfrauenverband|Landfrauenverbands|Landfrauenverbandes|Landfrauenverein|Landfrauenvereins|"
-        "LandFrauenverband|LandFrauenverein|Landfrauen|LandFrauen",
-    },
 )
 
 # Days on which parties began and ended, as they state them themselves; the reference table has years, or nothing.
@@ -159,7 +152,7 @@ FORMER_CITIES = """
 16056 Eisenach|Thüringen|2021-06-30|16063
 """
 
-# Types that need their Land or place: the name is built from its parts. Landfrauen have a body of their own.
+# Types that need their Land or place: the name is built from its parts. Landfrauen are no farmers' union.
 DROPPED_ORGANISATION_SURFACES = {"Landkreistag", "Städtetag", "Landfrauen", "Landfrauenverband"}
 
 # Forms that mean a Land far more often than the city of its name.

@@ -69,6 +69,7 @@ def tagging(folder: Path) -> Figures:
             f"{name}: topic primary accuracy": scores["topic"]["primary_accuracy"],
             f"{name}: topic any-of F1": axes["topic_any"]["f1"],
             f"{name}: valid evidence": scores["evidence"]["valid_tag_share"],
+            f"{name}: scores that hold": 1 - scores["calibration_pooled"]["ece"],
         }
     return figures
 

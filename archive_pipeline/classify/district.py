@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from archive_pipeline.classify.calibration import calibrate
-from archive_pipeline.classify.gazetteer import PlaceName
+from archive_pipeline.classify.gazetteer import CITY_STATES, PlaceName
 from archive_pipeline.classify.names import LexiconSource
 from archive_pipeline.classify.places import Mention, mentions
 from archive_pipeline.classify.reading import Passage, Reading, read
@@ -43,7 +43,6 @@ _LOCAL_PHRASES = (
 )  # fmt: skip
 _FIRST_PERSON = cue_words("first_person")
 _WIDE = cue_words("wide")
-_CITY_STATES = frozenset({"02000", "04011", "11000"})
 _CITY_STATE_WORDS = cue_words("city_state")
 _CAPITALS = cue_words("capital")
 _PLACE_KINDS = frozenset({"full", "bare", "municipality"})
@@ -188,7 +187,7 @@ def local_cue(reading: Reading, prior: str) -> Evidence | None:
         return own
     wide = len(reading.words & _WIDE)
     for passage in reading.passages:
-        cue = _cue_in(passage, city_state=prior in _CITY_STATES)
+        cue = _cue_in(passage, city_state=prior in CITY_STATES)
         if cue and wide < 3:
             return cue
     return _own_voice(reading) if not wide else None
@@ -272,7 +271,7 @@ def _apply_context(reading: Reading, candidates: dict[str, _Candidate], found: S
         candidate.points += _LOCAL_TEXT_POINTS if cue else 0.0
     if not rivals and not reading.words & _WIDE and _in_dateline(reading, leader, found):
         candidate.points += _DATELINE_POINTS
-    if leader in _CITY_STATES and reading.words & _CITY_STATE_WORDS:
+    if leader in CITY_STATES and reading.words & _CITY_STATE_WORDS:
         candidate.points += _CITY_STATE_POINTS
     if not reading.words & _WIDE and leader in _contact_seats(reading):
         candidate.points += _SEAT_POINTS

@@ -222,7 +222,8 @@ def _unbound(reading: Reading, spans: Sequence[tuple[str, int, int]]) -> Iterato
         for i, token in enumerate(passage.grid.tokens):
             evidence = passage.evidence(i, i)
             inside = any(f == passage.field and a <= evidence.start < b for f, a, b in spans)
-            if token in short and token not in parties and not inside:
+            introduced = f"({token})" in reading.text.grid.text
+            if token in short and token not in parties and not inside and not introduced:
                 reason = f"Kürzel ohne Langform im Text: hieße z. B. {short[token]}, kann aber anderes bedeuten"
                 yield Doubt(axis=Axis.ORGANISATION, value=None, label=token, reason=reason, evidence=evidence)
 

@@ -42,6 +42,9 @@ CAPITALS = frozenset(
      "03241", "02000", "04011", "01002", "05314", "08212", "06412"}
 )  # fmt: skip
 
+CITY_STATES = {"02000": "Hamburg", "04011": "Bremen", "11000": "Berlin"}
+"""Cities that are a Land, whose boroughs and quarters are known by name."""
+
 # Municipalities that share the name of a foreign city or a country: never without a cue of their own.
 FOREIGN = frozenset({"Salzburg", "Rom", "Linz", "Bergen", "Rust", "Karlsbad", "Friedland", "Norwegen", "Amerika",
                      "Texas", "Kamerun", "Brasilien", "England", "Philadelphia", "Boston", "Grönland"})  # fmt: skip
@@ -313,6 +316,9 @@ def place_surfaces(vocabularies: Sequence[Vocabulary]) -> Iterator[tuple[str, Pl
                 yield from ((inflected, name) for inflected in _inflected(form))
     for locality, key in read_rows("locality_nrw"):
         yield locality, PlaceName("locality", key)
+    for quarter, key in read_rows("city_quarter"):
+        yield quarter, PlaceName("locality", key)
+        yield f"{CITY_STATES[key]}-{quarter}", PlaceName("bare", key)
 
 
 _STRENGTHS = {"high": 3, "medium": 2, "low": 1}

@@ -63,6 +63,7 @@ _TELLS = re.compile(
 _TELLING_POINTS = 2.1
 _LEADING_ACT_POINTS = 0.35
 _COOPERATION_POINTS = 1.3
+_HEADS_TITLE_POINTS = 0.75
 _COOPERATION_REACH = 20
 """Tokens from "Kooperation" to the last of the bodies it joins."""
 
@@ -84,6 +85,13 @@ def _is_subject(body: Body, verb: re.Pattern[str]) -> bool:
     return opens and any(verb.match(token) and token not in _NO_VERB for token in following)
 
 
+def _heads_title(body: Body) -> bool:
+    """Whether the title opens with the body and a colon: "Universität Muster: Forschende entdecken …"."""
+    grid = body.passage.grid
+    behind = grid.text[grid.ends[body.last] : grid.ends[body.last] + 2]
+    return body.passage.field == "title" and body.first == 0 and behind == ": "
+
+
 def _cooperates(body: Body) -> bool:
     """Whether the body is named as a partner: "in Kooperation mit der Caritas Muster und dem Verein Muster"."""
     grid = body.passage.grid
@@ -101,9 +109,9 @@ def _mention_points(body: Body) -> float:
     points = 0.0
     if body.weight < _PLACE_LIKE:
         lead = body.passage.field == "title" or body.first < body.passage.lead
-        points += _TELLING_POINTS if lead and _is_subject(body, _TELLS) else 0.0
+        points += _TELLING_POINTS if lead and (_is_subject(body, _TELLS) or _heads_title(body)) else 0.0
     elif passage.field == "title":
-        points += 1.25
+        points += 1.25 + (_HEADS_TITLE_POINTS if _heads_title(body) else 0.0)
     elif body.first < passage.lead:
         points += 0.9
     after = grid.tokens[body.last + 1 : body.last + 4]

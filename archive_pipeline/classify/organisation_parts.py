@@ -35,6 +35,7 @@ _STATES = frozenset({"Bayern", "Hessen", "Thüringen", "Saarland", "Sachsen", "B
 _STATE_STARTS = {"Nordrhein": "Westfalen", "Rheinland": "Pfalz", "Baden": "Württemberg", "Sachsen": "Anhalt",
                  "Schleswig": "Holstein", "Mecklenburg": "Vorpommern", "Westfalen": "Lippe"}  # fmt: skip
 _REGIONS = cue_words("region")
+_BOROUGHS = cue_words("borough_before")
 PLACE_LINKS = frozenset({"in", "des", "der", "im", "für", "den", "Kreis", "Stadt", "Region", "Landkreis"})
 _PLACE_KINDS = frozenset({"full", "bare", "municipality"})
 _FOR = frozenset({"für", "der", "des", "zur", "gegen", "zum", "von"})
@@ -101,13 +102,18 @@ class NameParts:
         self.passage = passage
         self.grid: Grid = passage.grid
         self.places: dict[int, int] = {}
+        self.adjectives: dict[int, tuple[PlaceName, ...]] = {}
         for match in passage.matches:
             if self._is_place(match):
                 self.places[match.first] = match.last
+            forms = tuple(name for name in match.names if isinstance(name, PlaceName) and name.kind == "adjective")
+            if forms:
+                self.adjectives[match.first] = forms
         stems = _district_stems(reading.lexicon)
         for i, token in enumerate(self.grid.tokens):
             if token in _STATES:
-                self.places[i] = i
+                both = self.grid.gaps[i + 1 : i + 2] == (HYPHEN,) and self.grid.tokens[i + 1] in _STATES
+                self.places[i] = i + both  # "VdK Hessen-Thüringen"
             elif token in _STATE_STARTS and self.grid.gaps[i + 1 : i + 2] == (HYPHEN,):
                 self.places.update({i: i + 1} if self.grid.tokens[i + 1] == _STATE_STARTS[token] else {})
             elif token in _REGIONS:
@@ -131,7 +137,10 @@ class NameParts:
         """Whether a match can be the place in a body's name: no locality, no common word."""
         if self.reading.lexicon.gazetteer.risks.get(self.grid.span(match.first, match.last)) == "high":
             return False
-        return any(isinstance(name, PlaceName) and name.kind in _PLACE_KINDS for name in match.names)
+        kinds = _PLACE_KINDS
+        if match.first and self.grid.tokens[match.first - 1] in _BOROUGHS:
+            kinds = kinds | {"locality"}
+        return any(isinstance(name, PlaceName) and name.kind in kinds for name in match.names)
 
     def is_state(self, end: int) -> bool:
         """Whether the place that ends at token `end` is a Land."""
@@ -165,21 +174,15 @@ class NameParts:
     def town_of(self, i: int) -> str | None:
         """The town an adjective form names: "Hürther" is Hürth."""
         gazetteer = self.reading.lexicon.gazetteer
-        for match in self.passage.matches:
-            if match.first == i == match.last:
-                stem = self.grid.tokens[i].removesuffix("er")
-                for name in match.names:
-                    if isinstance(name, PlaceName) and name.kind == "adjective":
-                        town = gazetteer.town_named(name.district, stem)
-                        if town:
-                            return town
+        stem = self.grid.tokens[i].removesuffix("er")
+        for name in self.adjectives.get(i, ()):
+            town = gazetteer.town_named(name.district, stem) if name.strength > 1 else None
+            if town:
+                return town
         return None
 
     def _is_place_adjective(self, i: int) -> bool:
-        return any(
-            match.first == i and any(isinstance(name, PlaceName) and name.kind == "adjective" for name in match.names)
-            for match in self.passage.matches
-        )
+        return i in self.adjectives
 
     def stands_alone(self, i: int, head: Head, left: list[str], nominative: str) -> bool:
         """Whether a head without place or complement is a name: "Anne-Frank-Musikschule", "Deutscher Mieterbund"."""

@@ -8,7 +8,6 @@ A local voter group is bound to its place: `uwg@05370`.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from archive_pipeline.classify.calibration import calibrate
 from archive_pipeline.classify.district import leading_district
@@ -16,9 +15,9 @@ from archive_pipeline.classify.matcher import HYPHEN, PARAGRAPH, SPACE
 from archive_pipeline.classify.names import EntryName, LexiconSource
 from archive_pipeline.classify.organisation_names import find_bodies, find_sender
 from archive_pipeline.classify.party_coalitions import coalitions_named
+from archive_pipeline.classify.party_joint import is_quoted, sending_parties, speaking_together
 from archive_pipeline.classify.party_mentions import (
     ALLIANCE,
-    DISTINCT,
     PartyMention,
     in_own_line,
     in_own_voice,
@@ -26,9 +25,9 @@ from archive_pipeline.classify.party_mentions import (
     party_mentions,
 )
 from archive_pipeline.classify.persons import find_persons
-from archive_pipeline.classify.quotes import find_quotes, marked_spans
+from archive_pipeline.classify.quotes import find_quotes
 from archive_pipeline.classify.reading import Passage, Reading, read
-from archive_pipeline.classify.stance import OFFICE_OR_BRANCH, Stance, stance_at
+from archive_pipeline.classify.stance import OFFICE_OR_BRANCH, Stance, sentence_start, stance_at
 from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Axis, Evidence, Finding, Role, Source, Tag
 
@@ -43,6 +42,8 @@ _OBJECT_POINTS = 0.2
 _OWN_VOICE_POINTS = 4.0
 """A party that says "wir Grüne" speaks, whoever was named before."""
 
+_ANSWER_POINTS = 4.0
+
 _OPENING_POINTS = 2.0
 """Who says something first, in title or text, opens the release; whoever does so later answers."""
 
@@ -53,6 +54,9 @@ _UNNAMED_BRANCH_POINTS = 1.5
 _COALITION_SCORE = 0.3
 _GOVERNING = frozenset({"Bundesregierung", "Landesregierung", "Koalition", "Regierung", "Bundestag", "Landtag"})
 _UNION = frozenset({"cdu", "csu"})
+_ANSWER_OPENS = frozenset({"Dazu", "Hierzu", "Darauf"})
+_REBUTS = frozenset({"weist", "wies", "weisen", "widerspricht", "kontert", "entgegnet", "erwidert"})
+_SPEAKS = cue_words("speech")
 
 _LOCAL_TYPES = frozenset({"uwg", "fwg", "waehlergruppe"})
 
@@ -92,19 +96,33 @@ def _is_opposed(passage: Passage, first: int) -> bool:
     return any(token in _FIRST_PERSON for token in tokens[max(0, i - 5) : i])
 
 
+def _answers(passage: Passage, mention: PartyMention) -> bool:
+    """Whether a party has the last word on what was told before: "Dazu erklärt Eva Muster, Sprecherin der
+    SPD-Fraktion", "Die CSU-Fraktion weist die Kritik zurück". Many releases quote their opponents first."""
+    if not mention.unit:
+        return False
+    tokens, start = passage.grid.tokens, sentence_start(passage, mention.first)
+    if tokens[start] in _ANSWER_OPENS:
+        return any(token in _SPEAKS for token in tokens[start + 1 : start + 3])
+    opens = mention.first - start <= 1
+    return opens and any(token in _REBUTS for token in tokens[mention.last + 1 : mention.last + 4])
+
+
 def _issuer_points(reading: Reading, mention: PartyMention, stance: Stance, first_speaker: bool) -> float:
     """What one mention adds to the case that its party issues the release."""
     passage, grid = mention.passage, mention.passage.grid
     if mention.tail:
         return 2.0
     if in_own_voice(passage, mention.first):
-        quoted = passage.field == "text" and _is_quoted(reading, grid.starts[mention.first])
+        quoted = passage.field == "text" and is_quoted(reading, grid.starts[mention.first])
         return _QUOTED_VOICE_POINTS if quoted else _OWN_VOICE_POINTS
     if _is_opposed(passage, mention.first):
         return _OPPOSED_POINTS
+    if _answers(passage, mention) and not (passage.field == "text" and is_quoted(reading, grid.starts[mention.first])):
+        return _ANSWER_POINTS
     before = grid.tokens[max(0, mention.first - 3) : mention.first]
     own = 1.0 if any(token in _FIRST_PERSON for token in before) else 0.0
-    if passage.field == "text" and _is_quoted(reading, grid.starts[mention.first]):
+    if passage.field == "text" and is_quoted(reading, grid.starts[mention.first]):
         return own or _QUOTED_POINTS
     if stance is Stance.OBJECT and not own:
         return _OBJECT_POINTS
@@ -135,15 +153,6 @@ def _text_points(mention: PartyMention, stance: Stance, first_speaker: bool) -> 
     if mention.unit and _speaks(mention.passage, mention):
         points += 1.0 if first_speaker else 0.25
     return points
-
-
-@lru_cache(maxsize=8)
-def _quoted_spans(reading: Reading) -> tuple[tuple[int, int], ...]:
-    return tuple((span.start, span.end) for span in marked_spans(reading.text.grid.text))
-
-
-def _is_quoted(reading: Reading, offset: int) -> bool:
-    return any(start <= offset < end for start, end in _quoted_spans(reading))
 
 
 _PARTY_OFFICE = re.compile(
@@ -218,6 +227,7 @@ def _collect(reading: Reading) -> dict[str, _Candidate]:
     candidates: dict[str, _Candidate] = {}
     spoken: tuple[str, int] | None = None
     opener = _OTHER if _other_opens(reading) else None
+    owned = False
     for mention in party_mentions(reading):
         candidate = candidates.setdefault(mention.party, _Candidate())
         place = (mention.passage.field, mention.first)
@@ -228,6 +238,10 @@ def _collect(reading: Reading) -> dict[str, _Candidate]:
         points = _issuer_points(reading, mention, stance, first_speaker)
         if points >= _OWN_VOICE_POINTS:
             opener = mention.party
+            own_word = stance is Stance.SENDER or in_own_voice(mention.passage, mention.first)
+            if not own_word and not owned and _answers(mention.passage, mention):
+                _take_back(candidates, mention.party)
+            owned |= own_word
         elif opener not in (None, mention.party) and not {opener, mention.party} <= _UNION:
             points = min(points, _LATER_POINTS if not mention.tail else points)
         elif points >= _OPENING_POINTS:
@@ -251,6 +265,13 @@ def _collect(reading: Reading) -> dict[str, _Candidate]:
         candidate.points += 0.25 if len(candidates) == 1 and candidate.points >= 1.0 else 0.0
     _apply_unnamed_branch(reading, candidates)
     return candidates
+
+
+def _take_back(candidates: dict[str, _Candidate], speaker: str) -> None:
+    """What others said before somebody answers them was only reported."""
+    for party, candidate in candidates.items():
+        if party != speaker and not {party, speaker} <= _UNION:
+            candidate.points = min(candidate.points, _LATER_POINTS)
 
 
 _BRANCH_TITLE = re.compile(
@@ -277,20 +298,15 @@ def _apply_unnamed_branch(reading: Reading, candidates: dict[str, _Candidate]) -
 
 
 def _sender_points(reading: Reading) -> dict[str, float]:
-    """Parties in the lines that name who sends a release, the first one only, and in photo credits."""
+    """Parties in the lines that name who sends a release, the first one with those joined to it, and in photo
+    credits."""
     points: dict[str, float] = {}
     for credit in reading.article.credits:
         for word in re.findall(r"[\w/-]+", credit.text) if credit.kind == "photo" else ():
             for party, entry in reading.lexicon.parties.items():
                 if word in entry.surfaces and entry.kind == "party":
                     points[party] = 1.0
-    for match in reading.sender.matches:
-        for name in match.names:
-            if isinstance(name, EntryName) and name.axis is Axis.PARTY:
-                parties = parties_of(reading.lexicon, name)
-                if parties and (not name.weak or name.value in DISTINCT):
-                    return points | dict.fromkeys(parties, _SENDER_POINTS)
-    return points
+    return points | dict.fromkeys(sending_parties(reading), _SENDER_POINTS)
 
 
 def _apply_subtitle(reading: Reading, candidates: dict[str, _Candidate]) -> None:
@@ -354,14 +370,21 @@ def _unit_evidence(reading: Reading) -> tuple[Evidence, ...]:
     return ()
 
 
-def _roles(candidates: dict[str, _Candidate]) -> dict[str, tuple[Role, float]]:
-    """Role and points of each party. Only the strongest case can issue; an equal rival makes it doubtful."""
+def _roles(candidates: dict[str, _Candidate], together: tuple[frozenset[str], ...]) -> dict[str, tuple[Role, float]]:
+    """Role and points of each party. Only the strongest case can issue, with those that it speaks `together` with; an
+    equal rival makes it doubtful."""
     ranked = sorted(candidates, key=lambda party: (-candidates[party].points, party))
     total = sum(candidate.count for candidate in candidates.values()) or 1
     roles: dict[str, tuple[Role, float]] = {}
     for place, party in enumerate(ranked):
         candidate = candidates[party]
         rival = candidates[ranked[1]].points if place == 0 and len(ranked) > 1 else 0.0
+        joint = place > 0 and any({party, ranked[0]} <= group for group in together)
+        if joint and roles[ranked[0]][0] is Role.ISSUER:
+            roles[party] = roles[ranked[0]]
+            continue
+        if place == 0 and any({party, *ranked[1:2]} <= group for group in together):
+            rival = 0.0
         alliance = place < 2 and set(ranked[:2]) == {"cdu", "csu"}
         best = place == 0 or (alliance and candidate.points >= candidates[ranked[0]].points - 0.01)
         margin = candidate.points if alliance or candidate.points >= 4 else candidate.points - 0.5 * max(rival, 0.0)
@@ -389,7 +412,7 @@ class PartyClassifier:
         candidates = _collect(reading)
         _apply_priors(reading, candidates)
         tags = []
-        for party, (role, points) in _roles(candidates).items():
+        for party, (role, points) in _roles(candidates, speaking_together(reading)).items():
             value, label, identity = _label(reading, party)
             evidence = _evidence(reading, candidates[party])
             if evidence:

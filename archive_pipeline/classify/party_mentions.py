@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from archive_pipeline.classify.district import leading_district
 from archive_pipeline.classify.gazetteer import PlaceName, builtin_gazetteer
@@ -73,13 +74,18 @@ def _has_unit(passage: Passage, first: int, last: int) -> bool:
 
 def _place_follows(passage: Passage, last: int) -> bool:
     """Whether a place that is no common word stands right behind a party: "SPD Lemgo", "Volt Münster" are branches."""
+    return last + 1 in _first_tokens_of_places(passage)
+
+
+@lru_cache(maxsize=8)
+def _first_tokens_of_places(passage: Passage) -> frozenset[int]:
     risks = builtin_gazetteer().risks
-    return any(
-        match.first == last + 1
-        and passage.grid.gaps[match.first] == SPACE
+    return frozenset(
+        match.first
+        for match in passage.matches
+        if passage.grid.gaps[match.first] == SPACE
         and risks.get(passage.grid.span(match.first, match.last)) != "high"
         and any(isinstance(name, PlaceName) and name.kind in _NAMED_PLACES for name in match.names)
-        for match in passage.matches
     )
 
 
@@ -140,8 +146,13 @@ def in_own_voice(passage: Passage, first: int) -> bool:
     return i >= 0 and gaps[i + 1] == SPACE and tokens[i] in ("wir", "Wir", "uns", "Uns")
 
 
-def party_mentions(reading: Reading) -> Iterator[PartyMention]:
+@lru_cache(maxsize=8)
+def party_mentions(reading: Reading) -> tuple[PartyMention, ...]:
     """Every mention of a party in title and text, weak words only in context."""
+    return tuple(_party_mentions(reading))
+
+
+def _party_mentions(reading: Reading) -> Iterator[PartyMention]:
     lexicon = reading.lexicon
     bavarian = _is_bavarian(reading)
     own = {reading.source_party, reading.host_party}

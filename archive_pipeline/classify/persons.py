@@ -86,13 +86,19 @@ class _Finder:
         found = {}
         for match in self.passage.matches:
             for name in match.names:
-                if isinstance(name, EntryName) and name.axis is Axis.PARTY and not name.weak:
+                if isinstance(name, EntryName) and name.axis is Axis.PARTY and self._means_party(name, match.last):
                     entry = self.reading.lexicon.parties[name.value]
                     if entry.kind != "foundation":
                         rolled = entry.parent if entry.kind == "association" and entry.parent else entry.value
                         for i in range(match.first, match.last + 1):
                             found[i] = rolled
         return found
+
+    def _means_party(self, name: EntryName, last: int) -> bool:
+        """A weak name ("Grünen") means the party where an office is joined to it: "Grünen-Fraktionsvorsitzende"."""
+        grid = self.grid
+        joined = last + 1 < len(grid) and grid.gaps[last + 1] == HYPHEN
+        return not name.weak or (joined and _is_office(grid.tokens[last + 1]))
 
     def find(self) -> Iterator[NamedPerson]:
         """Every full name, left to right."""
@@ -173,7 +179,11 @@ class _Finder:
     def _before(self, first: int) -> tuple[str | None, str | None, str | None]:
         """Office, party and bare word of office right before a name."""
         grid, i = self.grid, first - 1
-        while i >= 0 and (grid.tokens[i] in ACADEMIC_TITLES or grid.tokens[i] in _FORMS) and grid.gaps[i + 1] in (SPACE, DOT):
+        while (
+            i >= 0
+            and (grid.tokens[i] in ACADEMIC_TITLES or grid.tokens[i] in _FORMS)
+            and grid.gaps[i + 1] in (SPACE, DOT)
+        ):
             i -= 1
         if i < 0 or grid.gaps[i + 1] not in (SPACE, OTHER, DOT) or (grid.gaps[i + 1] == OTHER and not self._comma(i)):
             return self._apposition(i)

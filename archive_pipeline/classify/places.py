@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from archive_pipeline.classify.gazetteer import CAPITALS, FOREIGN, Gazetteer, PlaceName
+from archive_pipeline.classify.gazetteer import CAPITALS, CITY_STATES, FOREIGN, Gazetteer, PlaceName
 from archive_pipeline.classify.matcher import DOT, HANGING, HYPHEN, OTHER, PARAGRAPH, SPACE, Grid, Match
 from archive_pipeline.classify.names import EntryName, Name
 from archive_pipeline.classify.reading import Passage, Reading
@@ -22,6 +22,7 @@ CITY_CUES = cue_words("city_before")
 _PREPOSITIONS = cue_words("place_preposition")
 _PERSON_CUES = cue_words("person_before")
 _INSTITUTIONS = cue_words("institution_before")
+_BOROUGHS = cue_words("borough_before")
 _QUARTERS = cue_words("quarter_before")
 _CLUBS = cue_words("club_before")
 _NOT_A_PLACE_BEFORE = re.compile(
@@ -41,6 +42,16 @@ _HERE = frozenset({"hier", "Hier", "uns"})
 
 _HIGH = 3
 """Strength of adjective forms that stand alone; weaker ones need a word of office behind them."""
+
+_BOROUGH_POINTS = 2.0
+"""A borough of a city that is a Land, behind its office: "Bezirksamt Altona"."""
+
+_ONLY_IN = {
+    "Verbandsgemeinde": ("07", "15"), "Verbandsgemeindeverwaltung": ("07", "15"), "Ortsgemeinde": ("07",),
+    "Samtgemeinde": ("03",), "Landratsamt": ("08", "09", "14", "16"), "Landratsamtes": ("08", "09", "14", "16"),
+    "Landratsamts": ("08", "09", "14", "16"),
+}  # fmt: skip
+"""Forms of administration that only some Länder have, by the first digits of their keys."""
 
 _SMALL = 4000
 """Municipalities below this many inhabitants need a cue: their names are too often something else."""
@@ -260,6 +271,12 @@ class _Reader:
             )
             if rural:
                 return self._make(passage, match, cue, rural, None, points=3.0, firm=True, explicit=True)
+        token_before = grid.tokens[first - 1] if first and grid.gaps[first] == SPACE else ""
+        city = self._city_of_borough(places, token_before)
+        if city:
+            return self._make(passage, match, first - 1, city, None, points=_BOROUGH_POINTS, firm=True, explicit=False)
+        states = _ONLY_IN.get(token_before, ())
+        places = [place for place in places if place.district.startswith(states)] or places
         options, municipality = self._options(places)
         dateline = _is_dateline(passage, first, last)
         cued = before in ("city", "district", "here") or dateline
@@ -284,6 +301,13 @@ class _Reader:
         return self._make(
             passage, match, cue if cued else first, options, municipality, points=points, firm=firm, explicit=False
         )
+
+    @staticmethod
+    def _city_of_borough(places: list[PlaceName], token: str) -> tuple[str, ...]:
+        """The city that is a Land whose borough is named behind an office that only such cities have; quarters are
+        called "Westend" and "Neustadt" everywhere."""
+        cities = {place.district for place in places if place.kind == "locality" and place.district in CITY_STATES}
+        return tuple(cities) if len(cities) == 1 and token in _BOROUGHS else ()
 
     def _make(
         self, passage: Passage, match: Match[Name], cue: int, options: tuple[str, ...], municipality: str | None,

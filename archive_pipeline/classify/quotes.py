@@ -250,7 +250,10 @@ class _Speech:
         name = self._named(self._tokens(start, span.outer_start), last=True)
         if name:
             return name
-        same_paragraph = "\n\n" not in self.text[previous_end : span.outer_start]
+        between = self.text[previous_end : span.outer_start]
+        if between.rstrip().endswith(":") and (name := self._from_paragraph_before(span)):
+            return name
+        same_paragraph = "\n\n" not in between
         near = len(self._tokens(previous_end, span.outer_start)) < 40
         if previous and (same_paragraph or near):
             return previous
@@ -307,9 +310,9 @@ class _Speech:
         while name and self.grid.tokens[name - 1] in ACADEMIC_TITLES and self.grid.gaps[name] in (SPACE, DOT):
             name -= 1
         before = self.grid.tokens[name - 1] if name else ""
-        if token[0].isupper() and self.grid.gaps[name] == SPACE and not OFFICE.search(token):
-            if before in ("Frau", "Herr", "Herrn") or OFFICE.search(before):
-                return token
+        addressed = before in ("Frau", "Herr", "Herrn") or (before and OFFICE.search(before))
+        if addressed and token[0].isupper() and self.grid.gaps[name] == SPACE and not OFFICE.search(token):
+            return token
         if before in ("der", "die", "Der", "Die"):
             return self.by_office.get(_office_stem(token))
         if before == "so" and token[0].isupper() and self.grid.gaps[name] != PARAGRAPH and not OFFICE.search(token):

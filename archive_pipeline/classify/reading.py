@@ -44,7 +44,8 @@ _ABOUT_VERB = re.compile(r" (?:ist|hat|sind|berät|vertritt|setzt|engagiert|unte
 
 
 _ANNOUNCED = re.compile(
-    r"^(?:(?:Presse|Medien)-?(?:[Mm]itteilung|[Ii]nformation|[Ee]rklärung|[Ii]nfo|[Mm]eldung|[Dd]ienst)|Stellungnahme)"
+    r"^(?:Gemeinsame )?"
+    r"(?:(?:Presse|Medien)-?(?:[Mm]itteilung|[Ii]nformation|[Ee]rklärung|[Ii]nfo|[Mm]eldung|[Dd]ienst)|Stellungnahme)"
     r"(?: Nr\. ?\S+)? (?:der|des|von|vom)(?: (?:der|dem))? (?P<name>[A-ZÄÖÜ][^.!?:\n]{2,80}?)(?:,? (?:vom|am) \d.*)?$"
 )
 """A heading that says whose release it is: "Pressemitteilung der SPD-Ratsfraktion Musterstadt"."""

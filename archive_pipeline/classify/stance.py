@@ -9,10 +9,11 @@ import re
 from enum import Enum
 
 from archive_pipeline.classify.matcher import DOT, HANGING, HYPHEN, OTHER, PARAGRAPH, SPACE
+from archive_pipeline.classify.persons import ACADEMIC_TITLES
 from archive_pipeline.classify.reading import Passage
 from archive_pipeline.classify.vocabulary import cue_words
 
-__all__ = ["OFFICE_OR_BRANCH", "Stance", "stance_at"]
+__all__ = ["OFFICE_OR_BRANCH", "Stance", "sentence_start", "stance_at"]
 
 
 OFFICE_OR_BRANCH = re.compile(
@@ -82,11 +83,14 @@ _MAX_SENDER = 5
 _MAX_NAME = 5
 
 
-def _sentence_start(passage: Passage, first: int) -> int:
+def sentence_start(passage: Passage, first: int) -> int:
+    """The token that opens the sentence of token `first`; the dot of "Dr." ends none."""
     grid = passage.grid
     for i in range(first, max(0, first - _MAX_SENTENCE), -1):
         gap = grid.text[grid.ends[i - 1] : grid.starts[i]] if i else ""
         if i and grid.gaps[i] in (DOT, OTHER, PARAGRAPH, HANGING) and _BREAK.search(gap):
+            if grid.tokens[i - 1] in ACADEMIC_TITLES and grid.gaps[i] == DOT:
+                continue
             return i
     return max(0, first - _MAX_SENTENCE)
 
@@ -115,7 +119,7 @@ def stance_at(passage: Passage, first: int, last: int) -> Stance:
     behind = grid.tokens[last + 1] if last + 1 < len(grid) and grid.gaps[last + 1] == HYPHEN else None
     if behind and behind[0].isupper() and not OFFICE_OR_BRANCH.match(behind) and behind not in _OWN_NOUNS:
         return Stance.OBJECT  # "SPD-Antrag", "CDU-Bürgermeister"
-    start = _sentence_start(passage, first)
+    start = sentence_start(passage, first)
     i = first - 1
     while i >= start and grid.gaps[i + 1] == HYPHEN:
         i -= 1

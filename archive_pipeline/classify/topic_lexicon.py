@@ -6,11 +6,13 @@ times, in the lead twice; a word that comes back counts little more.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from archive_pipeline.classify.names import Lexicon
+from archive_pipeline.classify.gazetteer import PlaceName
+from archive_pipeline.classify.names import EntryName, Lexicon
 from archive_pipeline.classify.reading import Passage, Reading
 from archive_pipeline.classify.vocabulary import read_table
 from archive_pipeline.model import Evidence, VocabularyEntry
@@ -19,6 +21,11 @@ __all__ = ["Candidate", "TopicLexicon", "topic_points"]
 
 _STRONG, _WEAK = 2.0, 0.5
 _TITLE_WEIGHT, _LEAD_WEIGHT = 3.0, 2.0
+_MAX_SENDER = 8
+"""Tokens of the longest sender that stands before a title's colon."""
+
+_TOWNS = frozenset({"bare", "municipality", "locality"})
+
 _START = 3
 """Terms are looked up by that many first letters; shorter ones match only whole words."""
 
@@ -96,9 +103,30 @@ class Candidate:
     evidence: list[tuple[float, Evidence]] = field(default_factory=list)
 
 
-def _position_weight(passage: Passage, token: int) -> float:
+def _sender_end(title: Passage) -> int:
+    """The first token behind the sender a title opens with: "AfD-Fraktion im Kreistag: …" is about no Kreistag."""
+    grid = title.grid
+    colon = grid.text.find(": ")
+    end = bisect_left(grid.starts, colon) if colon > 0 else 0
+    named = any(isinstance(name, EntryName) for match in title.matches if match.last < end for name in match.names)
+    return end if named and end <= _MAX_SENDER else 0
+
+
+def _named_places(reading: Reading, passage: Passage) -> frozenset[int]:
+    """Tokens that name a town and nothing else: there is no church in "Pfarrkirchen"."""
+    risks = reading.lexicon.gazetteer.risks
+    return frozenset(
+        match.first
+        for match in passage.matches
+        if match.first == match.last
+        and risks.get(passage.grid.tokens[match.first]) != "high"
+        and all(isinstance(name, PlaceName) and name.kind in _TOWNS for name in match.names)
+    )
+
+
+def _position_weight(passage: Passage, token: int, sender_end: int) -> float:
     if passage.field == "title":
-        return _TITLE_WEIGHT
+        return _TITLE_WEIGHT if token >= sender_end else 1.0
     return _LEAD_WEIGHT if token < passage.lead else 1.0
 
 
@@ -106,13 +134,15 @@ def _weigh(reading: Reading, lexicon: TopicLexicon) -> dict[str, Candidate]:
     """Points by topic: for each word its best position, little more for coming back."""
     counts: dict[str, int] = {}
     best: dict[str, tuple[float, Passage, int]] = {}
+    sender_end = _sender_end(reading.title)
     for passage in reading.passages:
+        places = _named_places(reading, passage)
         for i, token in enumerate(passage.grid.tokens[: passage.body_end]):
-            if len(token) < 3:
+            if len(token) < 3 or i in places:
                 continue
             word = token.lower()
             counts[word] = counts.get(word, 0) + 1
-            weight = _position_weight(passage, i)
+            weight = _position_weight(passage, i, sender_end)
             if word not in best or weight > best[word][0]:
                 best[word] = (weight, passage, i)
     for token in reading.subtitle.grid.tokens:

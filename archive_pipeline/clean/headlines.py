@@ -39,7 +39,8 @@ _ISSUER = re.compile(
     r"|Landesverband|Kreisverband|Ortsverband|Ortsverein|Kreistagsfraktion|Polizei\w*|Finanzamt|Amt|Universität"
     r"|Hochschule|Der (?:Landrat|Bürgermeister|Oberbürgermeister|Magistrat|Kreisausschuss)"
     r"|Die (?:Landrätin|Bürgermeisterin|Oberbürgermeisterin))\b"
-    r"|\w+(?:kreis|ministerium|verein|verband|präsidium|regierung|schaft|kammer|stiftung|fraktion)\b"
+    r"|(?:[A-ZÄÖÜ][a-zäöüß]+(?:er|ische[rs]?) )?(?:\w+(?:kreis|verein|präsidium|regierung|schaft|stiftung|fraktion)"
+    r"|\w*(?:[Mm]inisterium|[Vv]erband|[Kk]ammer))\b"
 )
 _ISSUER_BODY = re.compile(
     r"verband|verein|fraktion|kreis\b|\bkreis|gemeinde|\bstadt\b|\bamt\b|ministerium|stiftung|bezirk|\blandtag"
@@ -63,7 +64,7 @@ _VERB_LIKE = re.compile(
 )
 _KIND = re.compile(
     r"(?:\w+ )?(?:(?:presse|medien)\W?(?:mitteilung|meldung|information|info|dienst|erklärung|einladung|notiz)\w*)"
-    r"\b.{0,60}$",
+    r"\b.{0,60}$|gemeinsame (?:presse|medien)(?:mitteilung|erklärung|information)\b.{0,140}$",
     re.I,
 )
 _DAY_END = re.compile(

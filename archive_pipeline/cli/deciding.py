@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import unicodedata
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,8 +120,10 @@ def checked_role(axis: Axis, role: Role) -> Role:
 
 
 def storable(text: str) -> str:
-    """Bytes of the command line that are no UTF-8 are replaced: they could not be written down."""
-    return text.encode("utf-8", "replace").decode()
+    """A text in one line that can be written down and shown again: bytes that are no UTF-8 are replaced, control
+    characters (escape sequences of terminals) are spaces."""
+    shown = "".join(" " if unicodedata.category(character) == "Cc" else character for character in text)
+    return " ".join(shown.encode("utf-8", "replace").decode().split())
 
 
 def _user() -> str:

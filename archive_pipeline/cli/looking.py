@@ -18,6 +18,7 @@ from archive_pipeline.discovering.session import MAX_BYTES, Session, open_sessio
 from archive_pipeline.errors import ConfigError
 from archive_pipeline.fetch import HttpClient
 from archive_pipeline.model import Request, Source
+from archive_pipeline.own_vocabulary import FOLDER
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
 from archive_pipeline.sources import Config, QuarantinedPlugin, load_config
 from archive_pipeline.sources.editing import SourcesFile
@@ -44,7 +45,7 @@ class Looking:
 
 def sources_file(settings: Settings) -> SourcesFile:
     """The archive's sources.toml, to be changed. Whether there is one shows when it is read."""
-    return _file(settings, load_plugins(settings.folder / "plugins", os.environ))
+    return _file(settings, load_plugins(settings.folder / "plugins", os.environ, vocab=settings.folder / FOLDER))
 
 
 def _file(settings: Settings, plugins: PluginManager) -> SourcesFile:
@@ -69,7 +70,7 @@ def looking(
 ) -> Iterator[Looking]:
     """A session with the identification and limits of the archive in the folder, or of no archive. `max_bytes` is a
     limit beside the archive's own, as every answer of a session stays in memory."""
-    plugins = load_plugins(settings.folder / "plugins", os.environ)
+    plugins = load_plugins(settings.folder / "plugins", os.environ, vocab=settings.folder / FOLDER)
     file = _file(settings, plugins)
     config = file.load(file.path) if file.path.is_file() else None
     client = _client(config)

@@ -32,8 +32,10 @@ def out_line(document_id: str, processed: Processed, *, details: bool = False) -
         "boilerplate": article.boilerplate,
         "embargo": article.embargo,
         "url": article.url,
+        "state": article.state,
+        "pages": list(article.pages),
         "credits": [{"kind": credit.kind, "text": credit.text} for credit in article.credits],
-        "tags": [_tag(tag) for tag in processed.tags],
+        "tags": [_tag(tag, article) for tag in processed.tags],
         "persons": [
             {"name": person.name, "role": person.role, "party": person.party, "start": person.start, "end": person.end}
             for person in processed.persons
@@ -54,7 +56,7 @@ def out_line(document_id: str, processed: Processed, *, details: bool = False) -
     return line
 
 
-def _tag(tag: Tag) -> dict[str, Json]:
+def _tag(tag: Tag, article: Article) -> dict[str, Json]:
     line: dict[str, Json] = {
         "axis": tag.axis.value,
         "value": tag.value,
@@ -62,12 +64,26 @@ def _tag(tag: Tag) -> dict[str, Json]:
         "role": tag.role.value,
         "score": round(tag.score, 4),
         "by": tag.by,
-        "evidence": [_evidence(span) for span in tag.evidence],
+        "evidence": [_evidence(span, article) for span in tag.evidence],
     }
     if tag.axis == Axis.DISTRICT:
         line["municipality"] = list(tag.municipalities)
+    if tag.axis == Axis.TOPIC:
+        line["keywords"] = [
+            {
+                "label": keyword.label,
+                "wikidata": keyword.wikidata,
+                "gnd": keyword.gnd,
+                "nwbib": keyword.nwbib,
+                "evidence": _evidence(keyword.evidence, article),
+            }
+            for keyword in tag.keywords
+        ]
     return line
 
 
-def _evidence(span: Evidence) -> dict[str, Json]:
-    return {"start": span.start, "end": span.end, "text": span.text, "field": span.field}
+def _evidence(span: Evidence, article: Article) -> dict[str, Json]:
+    line: dict[str, Json] = {"start": span.start, "end": span.end, "text": span.text, "field": span.field}
+    if span.field == "text" and (page := article.page_at(span.start)):
+        line["page"] = page
+    return line

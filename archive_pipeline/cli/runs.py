@@ -22,10 +22,11 @@ from archive_pipeline.archive.journal import (
 )
 from archive_pipeline.archive.lock import LockOwner, lock_owner
 from archive_pipeline.archive.runs import failures
+from archive_pipeline.archive.versions import unannounced_changes
 from archive_pipeline.cli.ingest import say_report, summary
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.progress import reporter
-from archive_pipeline.cli.wording import counted, german_moment, german_span
+from archive_pipeline.cli.wording import SOURCE_CHANGES, counted, german_moment, german_span
 from archive_pipeline.errors import ArchiveError
 from archive_pipeline.model import Failure, Request, RequestOutcome, SourceReport
 from archive_pipeline.pipeline import run as run_pipeline
@@ -38,6 +39,7 @@ COUNTS = (
     ("changed", "geändert"),
     ("unchanged", "unverändert"),
     ("rechecked", "nachgeprüft"),
+    ("no_text_layer", "ohne Textebene"),
     ("quarantined", "in Quarantäne"),
     ("skipped", "übergangen"),
     ("refused", "abgelehnt"),
@@ -83,7 +85,13 @@ def list_(settings: Settings, limit: int, as_json: bool) -> None:
             click.echo(json.dumps({**_run_as_json(run), "state": end.state}, ensure_ascii=False))
             continue
         counts = f"{run.new} neu" + "".join(
-            f", {count} {word}" for count, word in ((run.changed, "geändert"), (run.failed, "Fehler")) if count
+            f", {count} {word}"
+            for count, word in (
+                (run.changed, "geändert"),
+                (run.no_text_layer, "ohne Textebene"),
+                (run.failed, "Fehler"),
+            )
+            if count
         )
         click.echo(f"{run.id}  {german_moment(run.started_at)}  {end.text:<11}  {counts}")
     if not found:
@@ -119,6 +127,7 @@ def _run_as_json(run: RunSummary) -> dict[str, str | int | None]:
         "new": run.new,
         "changed": run.changed,
         "failed": run.failed,
+        "no_text_layer": run.no_text_layer,
     }
 
 
@@ -142,13 +151,21 @@ def show(
             raise ArchiveError(
                 f'Lauf {run.id} hat die Quelle "{source_id}" nicht besucht', hint=f"archive-pipeline runs show {run.id}"
             )
+        changes = unannounced_changes(db, run.started_at, run.finished_at)
         end = _end(run, list_runs(db, 1)[0].id, lock_owner(workspace.data))
         if as_json:
             click.echo(json.dumps({"type": "run", **_run_as_json(run), "state": end.state}, ensure_ascii=False))
             _echo_json(_visit_as_json(visit) for visit in visits)
             _echo_json(_failure_as_json(failure) for failure in failed)
+            _echo_json(
+                {"type": "source_change", "change": one.type, "subject": one.subject, "detail": one.detail}
+                for one in changes
+            )
         else:
             _say_run(run, end, visits, failed, show_failures)
+            for one in changes:
+                place = one.subject if one.type == "relaunch" else f"d/{one.subject}"
+                click.echo(f"! {SOURCE_CHANGES[one.type]}: {place} · {one.detail}")
         if show_requests:
             requests = run_requests(db, run.id, source_id)
             if as_json:

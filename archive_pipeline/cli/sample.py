@@ -102,10 +102,15 @@ def sample(
             population=len(frame),
             drawn=drawn,
         )
+        path = out or Path(f"{decision.id}.csv")
+        if path.exists():
+            raise ConfigError(
+                f"{path} gibt es schon; ein Kodierbogen wird nicht überschrieben",
+                hint="--out nennt einen anderen Namen",
+            )
         decide(db, workspace.decisions_file, [decision])
         releases = load_releases(db, sorted(one.release_id for one in drawn))
         tags = derived_tags(db, [release.id for release in releases]) if with_tags else None
-    path = out or Path(f"{decision.id}.csv")
     _write_sheet(path, decision.id, releases, tags, full_text=full_text)
     codes = _write_codes(path, _codebook(workspace))
     strata = len({one.stratum for one in drawn})

@@ -151,7 +151,7 @@ def _show_release(release: Release) -> None:
 def show_corrections(release: Release) -> None:
     """What was put right, above everything else."""
     for one in release.corrections:
-        click.echo(f"{CORRECTIONS[one.kind]} vom {german_date(one.noted_at.date())}: {one.text}")
+        click.echo(f"{CORRECTIONS[one.kind]} vom {german_date(one.noted_at.date())} ({one.id[:8]}): {one.text}")
         if one.url:
             click.echo(f"  {one.url}")
         click.echo()

@@ -3,12 +3,13 @@
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
 import click
 
+from archive_pipeline.archive.profiles import PROFILES, newest_profiles
 from archive_pipeline.cli.looking import Looking, looking
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.outline import out_line
@@ -71,7 +72,8 @@ def test(ctx: click.Context, source_id: str, limit: int, as_json: bool) -> None:
     settings: Settings = ctx.obj
     with looking(settings) as look:
         source = look.archive.source(source_id)
-        result = _tried(source, look, limit)
+        learned = newest_profiles(look.archive.archive.path / PROFILES).get(source_id)
+        result = _tried(replace(source, profile=learned), look, limit)
     problems = tuple(_problems(result))
     if as_json:
         click.echo(json.dumps(_as_json(result, problems), ensure_ascii=False))

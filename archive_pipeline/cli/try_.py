@@ -10,9 +10,10 @@ import click
 
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.outline import out_line
-from archive_pipeline.cli.wording import AXES, ROLES, german_date, large_removals, shorten
+from archive_pipeline.cli.wording import AXES, ROLES, german_date, keyword_line, large_removals, shorten
 from archive_pipeline.model import Article, Axis, Capture, Failure, Processed, Source
-from archive_pipeline.plugin_manager import PluginManager, load_plugins
+from archive_pipeline.own_vocabulary import FOLDER
+from archive_pipeline.plugin_manager import load_plugins
 from archive_pipeline.processing import process
 from archive_pipeline.trial import ManifestEntry, capture_address, capture_file, read_manifest
 from archive_pipeline.workers import Workers
@@ -46,9 +47,10 @@ def try_(
     if (target is None) == (manifest is None):
         raise click.UsageError("Genau eines ist nötig: PFAD oder URL, oder --batch MANIFEST")
     folder = settings.folder / "plugins"
-    plugins = load_plugins(folder, os.environ)
+    vocab = settings.folder / FOLDER
+    plugins = load_plugins(folder, os.environ, vocab=vocab)
     if manifest is not None:
-        _batch(manifest, plugins, folder, workers, gate=not no_gate)
+        _batch(manifest, Workers(plugins, count=workers, folder=folder, vocab=vocab), gate=not no_gate)
         return
     assert target is not None
     if target.startswith(("http://", "https://")):
@@ -64,7 +66,7 @@ def try_(
         _show(processed)
 
 
-def _batch(manifest: Path, plugins: PluginManager, folder: Path, workers: int, *, gate: bool) -> None:
+def _batch(manifest: Path, workers: Workers, *, gate: bool) -> None:
     """Write one line per manifest line, in its order. Files that can't be read never reach a worker."""
     entries: list[ManifestEntry] = []
 
@@ -76,7 +78,7 @@ def _batch(manifest: Path, plugins: PluginManager, folder: Path, workers: int, *
                 entries.append(ManifestEntry(id=entry.id, source=entry.source, capture=None))
                 yield entry.capture, entry.source
 
-    with Workers(plugins, count=workers, folder=folder) as pool:
+    with workers as pool:
         for processed in pool.process(jobs()):
             _write_unreadable(entries)
             _write(entries.pop(0).id, processed)
@@ -118,6 +120,8 @@ def _show(processed: Processed) -> None:
                 click.echo(
                     f"{AXES[axis]:<14} {tag.label} ({tag.value}) · {ROLES[tag.role]} · {tag.score:.2f} · {spans}"
                 )
+                for keyword in tag.keywords:
+                    click.echo(f"{'':<14} Stichwort {keyword_line(keyword)}")
     for failure in processed.failures:
         click.echo(f"Fehler         {failure.stage}: {failure.reason}")
     for warning in large_removals(article):

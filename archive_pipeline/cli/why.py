@@ -55,7 +55,7 @@ def show_why(release: Release, reasons: Reasons) -> None:
     """All of it, axis by axis, as lines for people."""
     article = release.article
     origin = f"aus {article.published_source}, {article.published_confidence}" if article.published else "unbekannt"
-    click.echo(f"Datum      {german_date(article.published)} ({origin}; erfasst {release.captured_at:%d.%m.%Y})")
+    click.echo(f"{'Datum':<13} {german_date(article.published)} ({origin}; erfasst {release.captured_at:%d.%m.%Y})")
     for line in reasons.outdated:
         click.echo(
             f"Hinweis: seither geänderte Regeln ({line}); was dagegen sprach, sagen die heutigen. "

@@ -2,17 +2,21 @@
 
 from datetime import date, datetime, timedelta
 
-from archive_pipeline.model import Article, Axis, Role
+from archive_pipeline.model import Article, Axis, DocumentState, Keyword, Role
 from archive_pipeline.sources.schedule import BERLIN
 
 __all__ = [
     "AXES",
     "ROLES",
+    "SOURCE_CHANGES",
+    "STATES",
     "WORDS_WITH_A_DASH",
     "german_date",
     "german_moment",
     "german_number",
     "german_span",
+    "in_brackets",
+    "keyword_line",
     "large_removals",
     "shorten",
 ]
@@ -26,6 +30,8 @@ ROLES = {
     Role.SECONDARY: "Nebenthema",
 }
 
+STATES: dict[DocumentState, str] = {"no_text_layer": "ohne Textebene: Das PDF enthält nur Bilder (no_text_layer)"}
+
 WORDS_WITH_A_DASH = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 """Click settings of commands that take `-wort` as typed: Click would read the letters as short options, and every
 word with an h as a call for help."""
@@ -37,6 +43,14 @@ def counted(count: int, one: str, many: str) -> str:
 
 
 LARGE_REMOVAL = "large-removal:"
+
+
+SOURCE_CHANGES = {
+    "silent change": "stillschweigend geändert",
+    "removal at source": "bei der Quelle entfernt",
+    "relaunch": "neue Adressen",
+}
+"""What publishers do without saying so, by the type of its event."""
 
 
 def german_date(day: date | None) -> str:
@@ -67,6 +81,13 @@ def german_span(span: timedelta) -> str:
     return f"{german_number(span.total_seconds())} s"
 
 
+def keyword_line(keyword: Keyword) -> str:
+    """A subject keyword with its ids and the words it was found by."""
+    ids = (("Wikidata", keyword.wikidata), ("GND", keyword.gnd), ("NWBib", keyword.nwbib))
+    known = ", ".join(f"{name} {value}" for name, value in ids if value)
+    return f"{keyword.label} ({known})  „{shorten(keyword.evidence.text, 60)}“"
+
+
 def large_removals(article: Article) -> list[str]:
     """A line for each rule that took more than 30 % of the text, as `notes` name them."""
     noted = (note.rpartition(":") for note in article.notes if note.startswith(LARGE_REMOVAL))
@@ -80,3 +101,10 @@ def shorten(text: str, width: int) -> str:
     """One line of at most `width` characters."""
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def in_brackets(text: str, start: int, end: int, width: int) -> str:
+    """One line with `text[start:end]` in brackets and at most `width` characters on each side of it."""
+    before = ("…" if start > width else "") + text[max(0, start - width) : start]
+    after = text[end : end + width] + ("…" if end + width < len(text) else "")
+    return " ".join(f"{before}[{shorten(text[start:end], 60)}]{after}".split())

@@ -154,3 +154,19 @@ def test_two_megabytes_are_read_in_time(text):
     started = time.process_time()
     check(Article(text=text), Source(id="t"))
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    "words", ["(SPD) ", "SPD und ", "Kölner Feuerwehr ", "Stadtwerke Soest ", "Dazu sagt die SPD-Fraktion: "]
+)
+def test_what_comes_back_a_thousand_times_costs_no_more_than_its_length(words):
+    """Twice the text may take twice the time, not four times."""
+
+    def seconds(repeated: int) -> float:
+        article = Article(text=words * repeated, title=None, language="de")
+        begin = time.process_time()
+        findings_of(article, Source(id="t"))
+        return time.process_time() - begin
+
+    seconds(100)
+    assert seconds(8000) < 8 * max(seconds(2000), 0.05)

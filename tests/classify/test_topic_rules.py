@@ -60,6 +60,16 @@ def test_title_weighs_more_than_text(classify):
     assert tags[0].value == "health"
 
 
+def test_sender_before_the_colon_is_no_topic(classify):
+    title = "AfD-Fraktion im Kreistag Musterkreis: Kreis soll Asylunterkünfte nicht ausbauen"
+    first, *_ = classify("topic", "Die Fraktion lehnt den Ausbau der Unterkunft ab.", title=title)
+    assert first.value == "immigration"
+
+
+def test_names_of_towns_are_no_words(classify):
+    assert {tag.value for tag in classify("topic", "Treffpunkt ist Pfarrkirchen, danach Waldkirch.")} == set()
+
+
 def test_no_rest_class(classify):
     assert classify("topic", "Am Samstag trafen sich alle, die gern dabei sind, und es war schön.") == ()
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -141,6 +142,24 @@ def test_a_document_in_quarantine_is_released_and_stays_so(apl: Any, archive: Pa
     assert apl.json("-C", archive, "rebuild", "--json")["releases"] == 4
     assert release in ids(archive)
     assert "Quarantäne" in apl("-C", archive, "review", "accept", held["id"], code=1).stderr
+
+
+def test_a_released_document_is_let_through_without_the_derivation_log(apl: Any, archive: Path, tmp_path: Path) -> None:
+    page = tmp_path / "mehr" / "fehler.html"
+    page.parent.mkdir()
+    sentence = "Die Seite, die Sie suchen, wurde leider nicht gefunden oder ist umgezogen. "
+    page.write_text(
+        f"<html><head><title>404 – Seite nicht gefunden</title></head><body><h1>Seite nicht gefunden</h1>"
+        f"<p>{sentence * 6}</p></body></html>",
+        encoding="utf-8",
+    )
+    apl("-C", archive, "import", page.parent)
+    cases = apl.json("-C", archive, "review", "next", "--json", "--limit", "50")["cases"]
+    held = next(case["id"] for case in cases if case["title"] == "fehler.html")
+    release = apl("-C", archive, "review", "accept", held).stdout.split("d/")[1].strip()
+    shutil.rmtree(archive / "archive" / "derivations")
+    apl("-C", archive, "rebuild")
+    assert release in ids(archive)
 
 
 def test_a_document_confirmed_in_quarantine_does_not_come_back(apl: Any, archive: Path) -> None:

@@ -222,3 +222,20 @@ def test_mistakes_in_a_sheet_are_all_named(apl: Any, archive: Path, tmp_path: Pa
     assert "nicht gezogen" in apl("-C", archive, "agreement", other, code=1).stderr
     (tmp_path / "leer.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     assert "Kodierbogen" in apl("-C", archive, "agreement", tmp_path / "leer.csv", code=4).stderr
+
+
+def test_a_sheet_is_never_overwritten(apl: Any, archive: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "bogen.csv"
+    sample = ("-C", archive, "sample", "--n", "2", "--seed", "1", "--out", sheet)
+    apl(*sample)
+    sheet.write_text("ausgefüllt", encoding="utf-8")
+    assert "nicht überschrieben" in apl(*sample, code=4).stderr
+    assert sheet.read_text(encoding="utf-8") == "ausgefüllt"
+
+
+def test_a_cell_may_hold_a_whole_document(apl: Any, archive: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "bogen.csv"
+    apl("-C", archive, "sample", "--n", "1", "--seed", "1", "--out", sheet)
+    text = sheet.read_text(encoding="utf-8-sig")
+    sheet.write_text(text.replace("Integration", "Integration " * 20_000, 1), encoding="utf-8")
+    apl("-C", archive, "agreement", sheet)

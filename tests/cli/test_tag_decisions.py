@@ -136,3 +136,10 @@ def test_several_releases_are_named_in_one_command(apl: Any, archive: Path) -> N
     assert lines(archive) == []
     apl("-C", archive, "tag", *(hit["id"] for hit in hits), "+topic:housing")
     assert total(apl, archive, "thema:housing") == 2
+
+
+def test_escape_sequences_do_not_get_into_decisions(apl: Any, archive: Path) -> None:
+    release = some_id(apl, archive)
+    apl("-C", archive, "tag", release, "+topic:housing", "--note", "rot \x1b[31m\nneu", "--by", "Eva\x1b]0;x\x07")
+    (line,) = lines(archive)
+    assert (line["note"], line["decided_by"]) == ("rot [31m neu", "Eva ]0;x")

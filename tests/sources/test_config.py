@@ -51,6 +51,7 @@ appraisal = "archivwürdig"
 responsible = "Stadtarchiv"
 capture_scope = "ohne Anhänge"
 call_number = "S 1"
+retention = "10y"
 enabled = false
 gate = false
 limit = 10
@@ -76,6 +77,7 @@ def test_every_key_arrives_in_its_value(write: Write, fetchers: Registry[Fetcher
         "user_agent": "test/1",
         "persons": "off",
         "max_bytes": 1000,
+        "warc_bytes": 1_000_000_000,
         "request_interval": 1.0,
         "connections": 4,
         "proxy": "http://proxy.example.org:3128",
@@ -107,6 +109,7 @@ def test_every_key_arrives_in_its_value(write: Write, fetchers: Registry[Fetcher
         "responsible": "Stadtarchiv",
         "capture_scope": "ohne Anhänge",
         "call_number": "S 1",
+        "retention": "10y",
         "enabled": False,
         "gate": False,
     }

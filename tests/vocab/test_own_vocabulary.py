@@ -145,7 +145,7 @@ def _checked(own):
 
 def test_check_names_ambiguous_and_too_short_names(write: Write) -> None:
     folder = write(
-        '[[organisation]]\nvalue = "a-b"\nlabel = "Albert Bund"\nvariants = ["AB", "SPD", "Essen"]\n'
+        '[[organisation]]\nvalue = "a-b"\nlabel = "Albert Bund"\nvariants = ["AB", "SPD", "Essen", "heute"]\n'
         '[[organisation]]\nvalue = "b-b"\nlabel = "Berta Bund"\nvariants = ["Bertas"]\nsuccessors = ["a-b"]\n'
         'valid_to = "1999"\n'
     )
@@ -154,6 +154,7 @@ def test_check_names_ambiguous_and_too_short_names(write: Write) -> None:
     said = " ".join(one.message for one in found)
     assert '"SPD" ist mehrdeutig' in said
     assert '"AB" ist kurz' in said
+    assert '"heute" ist kurz oder ein gewöhnliches Wort' in said
     assert "Essen" in said
     assert "Bertas" not in said
 

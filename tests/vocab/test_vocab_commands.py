@@ -67,7 +67,10 @@ def test_add_refuses_what_would_be_wrong(apl: Any, archive: Path) -> None:
     add = ("-C", archive, "vocab", "add")
     assert 'meinten Sie "spd"?' in apl(*add, "party", "spdd", "--variant", "x y", code=4).stderr
     assert "--place gibt es für topic nicht" in apl(*add, "topic", "housing", "--place", "05370", code=2).stderr
-    assert "99999" in apl(*add, "organisation", "x", "X-Verein", "--district", "99999", code=4).stderr
+    refused = apl(*add, "organisation", "x", "X-Verein", "--district", "99999", code=4).stderr
+    assert "99999" in refused
+    assert "nichts wurde eingetragen" in refused
+    assert "Steuerzeichen" in apl(*add, "organisation", "x", "X-Verein \x1b[31m", code=4).stderr
     assert not (archive / "vocab").exists()
     apl("-C", archive.parent, "vocab", "add", "party", "x", "X-Partei", code=10)
 
