@@ -203,7 +203,8 @@ class TakingUp:
 
     `entries` are those of the log that the database does not have yet, `logged` the captures they speak of. `released`
     are captures that people took out of quarantine. `told` hears what became of each document. `note_source` is called
-    with the source of every capture.
+    with the source of every capture. `derived_anew` counts documents that the log said nothing of, `missing` entries of
+    the log whose capture did not come.
     """
 
     def __init__(
@@ -230,12 +231,15 @@ class TakingUp:
         self._told = told
         self._note_source = note_source
         self._waiting: dict[str, StoredCapture] = {}
+        self.derived_anew = 0
+        self.missing = 0
 
     def take(self, batch: Sequence[StoredCapture]) -> list[Stored]:
         """Take up these captures, in one transaction; what is new or changed."""
         found = [one for one in batch if not is_recorded(self._db, one.capture.record_id)]
         documents = [one for one in found if one.capture.kind == "document"]
         unlogged = [one for one in documents if one.capture.record_id not in self._logged]
+        self.derived_anew += len(unlogged)
         archived: list[Stored] = []
         processed = self._process(unlogged)
         with logged_tx(self._db, self._log) as ledger:
@@ -300,6 +304,7 @@ class TakingUp:
             if not is_new and not is_recorded(self._db, derived.record_id):
                 if wait:
                     return
+                self.missing += 1
             elif derived.step == "derivation":
                 self._derive(derived)
             elif is_new or not self._is_accepted(derived.record_id):

@@ -202,8 +202,8 @@ class Source:
     `district` is a five-digit AGS key, `party` and `organisation` are slugs of the vocabularies. `gate` False
     archives what the quality gate would quarantine. `schedule` says when `run --due` visits the source, `expected` how
     long it may be without a new release before it counts as quiet (`14d`), `budget` how many items one run captures at
-    most. `retention` is how long its releases are kept (`10y`, `forever`). `profile` is what was learned from its releases and `topic_model` what was learned from all; the archive adds
-    both. `options` is an instance of the
+    most. `retention` is how long its releases are kept (`10y`, `forever`). `profile` is what was learned from its
+    releases and `topic_model` what was learned from all; the archive adds both. `options` is an instance of the
     fetcher's own settings class; read it with `options_as`.
     """
 

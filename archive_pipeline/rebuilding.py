@@ -30,11 +30,14 @@ __all__ = ["Rebuilt", "rebuild"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """What a rebuild read and made. `damaged` names records whose checksum no longer fits."""
+    """What a rebuild read and made. `damaged` names records whose checksum no longer fits, and files that are missing
+    or too short; `derived_anew` is how many documents the derivation log said nothing of: they were cleaned and
+    classified by today's rules."""
 
     captures: int
     releases: int
     decisions: int
+    derived_anew: int
     damaged: tuple[str, ...]
 
 
@@ -71,10 +74,9 @@ def _fill(
     workspace: Workspace, path: Path, workers: int, progress: Callable[[int], None], erasures: Sequence[Erasure]
 ) -> Rebuilt:
     store, log = workspace.warc_store(), workspace.derivation_log()
-    accounted = _accounted(workspace)
+    accounted, damaged = _accounted(workspace)
     store.recover(accounted)
     log.recover(accounted)
-    damaged: list[FixityError] = []
     captures = 0
     released = released_records(read_decisions(workspace.decisions_file))
     db = open_database(path, create=True, prepare=workspace.plugins.prepare_connection)
@@ -95,6 +97,12 @@ def _fill(
                 captures += len(batch)
                 progress(captures)
             taking.finish()
+        if taking.missing and not damaged:
+            damaged.append(
+                FixityError(
+                    f"{taking.missing} Ableitungen nennen Erfassungen, die in keiner WARC-Datei stehen: es fehlt eine"
+                )
+            )
         decisions = apply_new_decisions(db, workspace.decisions_file)
         with write_tx(db):
             record_profiles(db, read_profiles(workspace.profiles_folder))
@@ -125,20 +133,30 @@ def _fill(
         captures=captures,
         releases=releases,
         decisions=decisions,
+        derived_anew=taking.derived_anew,
         damaged=tuple(error.message for error in damaged),
     )
 
 
-def _accounted(workspace: Workspace) -> dict[str, int]:
+def _accounted(workspace: Workspace) -> tuple[dict[str, int], list[FixityError]]:
     """How far the old database accounts for files that are still that long: what is before is no torn end of a killed
-    writer, and is never cut."""
+    writer, and is never cut. And what is wrong with the others."""
     try:
         with workspace.reading() as old:
             known = known_lengths(old)
     except (ArchiveError, sqlite3.DatabaseError):
-        return {}
-    paths = {name: workspace.data / name for name in known}
-    return {name: known[name] for name, path in paths.items() if path.is_file() and path.stat().st_size >= known[name]}
+        return {}, []
+    whole: dict[str, int] = {}
+    damaged = []
+    for name, length in known.items():
+        path = workspace.data / name
+        size = path.stat().st_size if path.is_file() else -1
+        if size >= length:
+            whole[name] = length
+        else:
+            found = f"{size} Bytes" if size >= 0 else "keine Datei"
+            damaged.append(FixityError(f"{name}: erwartet {length} Bytes, gefunden {found}"))
+    return whole, damaged
 
 
 def _adopt_journal(workspace: Workspace, db: Database) -> None:

@@ -149,7 +149,8 @@ def _passages(
         if capture.record_id in free:
             more |= {key: one for key, one in free.items() if one.sha256 == capture.sha256}
             continue
-        row = next(db.query("SELECT release_id FROM capture WHERE record_id = ?", [capture.record_id]))
+        rows = db.query("SELECT release_id FROM capture WHERE record_id = ?", [capture.record_id])
+        release_id = next((row["release_id"] for row in rows), None)
         one = CoveredCapture(
             record_id=capture.record_id,
             source_id=capture.source_id,
@@ -158,9 +159,9 @@ def _passages(
             kind=capture.kind,
             sha256=capture.sha256,
             warc_file=capture.warc_file,
-            release_id=row["release_id"],
+            release_id=release_id,
         )
-        (kept if row["release_id"] in release_ids else elsewhere).append(one)
+        (kept if release_id in release_ids else elsewhere).append(one)
     return tuple(more.values()), tuple(elsewhere), tuple(kept)
 
 

@@ -5,6 +5,7 @@ import json
 import click
 
 from archive_pipeline.cli.main import Settings
+from archive_pipeline.cli.wording import counted
 from archive_pipeline.errors import FixityError
 from archive_pipeline.rebuilding import rebuild as rebuild_archive
 from archive_pipeline.workspace import open_workspace
@@ -40,6 +41,7 @@ def rebuild(settings: Settings, workers: int, as_json: bool) -> None:
             "captures": result.captures,
             "releases": result.releases,
             "decisions": result.decisions,
+            "derived_anew": result.derived_anew,
             "damaged": list(result.damaged),
         }
         click.echo(json.dumps(line, ensure_ascii=False))
@@ -48,10 +50,17 @@ def rebuild(settings: Settings, workers: int, as_json: bool) -> None:
             f"{result.releases} Mitteilungen aus {result.captures} Erfassungen und "
             f"{result.decisions} Entscheidungen wieder aufgebaut"
         )
+        if result.derived_anew:
+            click.echo(
+                f"{result.derived_anew} Dokumente ohne Eintrag in derivations/: nach heutigen Regeln gereinigt und "
+                "verschlagwortet, frühere Fassungen ihrer Texte gibt es nicht mehr"
+            )
     if result.damaged:
         for message in result.damaged:
             click.echo(f"✖ {message}", err=True)
         raise FixityError(
-            f"{len(result.damaged)} WARC-Sätze sind beschädigt; alles andere ist wieder da",
-            hint="die genannten Dateien aus einer Sicherung zurückholen, dann rebuild wiederholen",
+            f"{counted(len(result.damaged), 'Stelle', 'Stellen')} der Dateien beschädigt oder nicht mehr da; alles "
+            "andere ist wieder aufgebaut",
+            hint="die genannten Dateien aus einer Sicherung zurückholen (archive-pipeline restore), dann rebuild "
+            "wiederholen",
         )

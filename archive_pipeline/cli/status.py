@@ -18,6 +18,7 @@ from archive_pipeline.archive.reading import last_seq
 from archive_pipeline.archive.runs import RunRow, SourceStatus, failures, last_run, source_status
 from archive_pipeline.archive.verification import AuditRow, last_complete_audit
 from archive_pipeline.archive.versions import unannounced_changes
+from archive_pipeline.cli.index import advice
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import SOURCE_CHANGES, counted, german_moment, german_number
 from archive_pipeline.errors import IndexingError
@@ -81,6 +82,8 @@ def status(ctx: click.Context, show_failures: bool, as_json: bool) -> None:
         click.echo(f"Bei den Quellen {said}: archive-pipeline runs show {run.id}")
     index = "aktuell" if lag == 0 else "fehlt oder ist beschädigt" if lag is None else f"{lag} Änderungen zurück"
     click.echo(f"Index          {workspace.config.archive.engine} · {index}")
+    if advised := advice(workspace.config.archive.engine, releases):
+        click.echo(_wrapped(f"→ {advised}"))
     click.echo(f"Prüfung        {audit_line(audited)}")
     planned = [health.planned for health in healths if health.planned is not None]
     if planned:

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from archive_pipeline.accounts import Account, AccountRole, Accounts, Scope, TokenRow, accounts_file
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import german_moment
 from archive_pipeline.errors import ConfigError
-from archive_pipeline.web.access_store import Account, AccountRole, Accounts, Scope, TokenRow, accounts_file
 from archive_pipeline.workspace import open_workspace
 
 ROLE_WORDS: dict[AccountRole, str] = {"reader": "liest", "archivist": "entscheidet", "admin": "verwaltet"}

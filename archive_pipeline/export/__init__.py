@@ -1,1 +1,1 @@
-"""Export formats: JSON Lines and CSV."""
+"""Export formats: JSON Lines, tables, citations, BagIt, and the manifest that proves them."""

@@ -153,7 +153,7 @@ def indexed_words(text: str) -> list[IndexedWord]:
     """The tokens of a text word by word, without their offsets: what `token_fields` says, in a fraction of the time,
     because most words of an archive have been seen before. Gaps between paragraphs are words without keys."""
     words = list(map(_indexed.__getitem__, _SURFACE.findall(text)))
-    if all([word.settled for word in words]):  # a list is faster here than a generator
+    if all([word.settled for word in words]):  # noqa: C419 - a list is faster here than a generator
         return words
     matches = list(_TOKEN.finditer(text))
     return [_word_in_context(matches, number) for number in range(len(matches))]

@@ -62,7 +62,7 @@ class Cursor:
                 offset=max(0, int(offset)),
                 last=str(last),
             )
-        except (binascii.Error, ValueError, TypeError, IndexError) as error:
+        except (binascii.Error, ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
             raise QueryError("Der Cursor ist nicht lesbar", hint=_HINT) from error
         if digest != _digest(query):
             raise QueryError("Der Cursor gehört zu einer anderen Anfrage", hint=_HINT)

@@ -13,10 +13,10 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from archive_pipeline.accounts import AccountRole, Accounts, accounts_file
 from archive_pipeline.archive.visibility import Standing
-from archive_pipeline.errors import ConfigError
-from archive_pipeline.web.access_store import AccountRole, Accounts, accounts_file
-from archive_pipeline.web.api_declaring import problem
+from archive_pipeline.errors import ArchivePipelineError, ConfigError
+from archive_pipeline.web.api_declaring import problem, problem_of
 from archive_pipeline.web.viewer import LocalViewer, Viewer
 from archive_pipeline.workspace import Workspace
 
@@ -88,20 +88,26 @@ class AccountViewer:
         connection = HTTPConnection(scope)
         state = scope.setdefault("state", {})
         state["sessions"] = self._sessions
-        scheme, _, credentials = Headers(scope=scope).get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            found = await run_in_threadpool(self._sessions.accounts.bearer, credentials.strip())
-            if found is None:
-                refusal = problem(401, "Dieses Token gilt nicht (mehr)", code="invalid_token")
-                await refusal(scope, receive, send)
-                return
-            state["viewer"], state["came_by"] = _viewer(*found), "token"
-        else:
-            session = self._sessions.read(connection)
-            account = await run_in_threadpool(self._sessions.accounts.account_of, session) if session else None
-            state["viewer"] = _viewer(account.name, account.role) if account else ANYBODY
-            state["came_by"] = "session" if account else "nothing"
+        try:
+            found = await run_in_threadpool(self._find, connection)
+        except ArchivePipelineError as error:
+            await problem_of(error)(scope, receive, send)
+            return
+        if found is None:
+            await problem(401, "Dieses Token gilt nicht (mehr)", code="invalid_token")(scope, receive, send)
+            return
+        state["viewer"], state["came_by"] = found
         await self._app(scope, receive, send)
+
+    def _find(self, connection: HTTPConnection) -> tuple[Viewer, str] | None:
+        """Who asks, and how that is known; None for a token that does not hold."""
+        scheme, _, credentials = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            known = self._sessions.accounts.bearer(credentials.strip())
+            return (_viewer(*known), "token") if known else None
+        session = self._sessions.read(connection)
+        account = self._sessions.accounts.account_of(session) if session else None
+        return (_viewer(account.name, account.role), "session") if account else (ANYBODY, "nothing")
 
 
 class LocalOnly(LocalViewer):

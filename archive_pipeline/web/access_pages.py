@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from archive_pipeline.accounts import TooManyAttempts
 from archive_pipeline.web.access import Sessions, safe_next, sessions_of
-from archive_pipeline.web.access_store import TooManyAttempts
 from archive_pipeline.web.rendering import render, site_of
 from archive_pipeline.web.viewer import viewer_of
 

@@ -1,4 +1,4 @@
-"""How much one client may ask of the API: a budget that fills up again."""
+"""How much one client may ask of searches and of the API: a budget that fills up again."""
 
 import threading
 import time
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import Response
 
 __all__ = ["CAPACITY", "REFILL", "Budget"]
 
@@ -42,3 +43,12 @@ class Budget:
         if not enough:
             wait = int((cost - points) / REFILL) + 1
             raise HTTPException(429, headers={"retry-after": str(wait)})
+
+    def bounded(self, page: Callable[[Request], Response], cost: int) -> Callable[[Request], Response]:
+        """A page that takes points, too."""
+
+        def answer(request: Request) -> Response:
+            self.take(request, cost)
+            return page(request)
+
+        return answer

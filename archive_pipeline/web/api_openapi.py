@@ -65,7 +65,8 @@ def openapi(endpoints: Sequence[Endpoint], *, title: str, base: str, has_login: 
             _make_optional(answers[endpoint.name], components)
     paths: Json = {}
     for endpoint in endpoints:
-        paths.setdefault(PREFIX + endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, answers, has_login=has_login)
+        operation = _operation(endpoint, answers, has_login=has_login)
+        paths.setdefault(PREFIX + endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {

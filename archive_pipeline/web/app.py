@@ -86,9 +86,9 @@ def _routes() -> list[Route | Mount]:
     budget = Budget()
     return [
         Route("/", start.start),
-        Route("/search", results.results),
+        Route("/search", budget.bounded(results.results, 4)),
         *feed_routes(budget),
-        Route("/search.{form}", taking.hits),
+        Route("/search.{form}", budget.bounded(taking.hits, 60)),
         Route("/d/{ref}", release.release),
         Route("/d/{ref}/original", captured.original),
         Route("/d/{ref}/vergleich", release.compare),

@@ -75,7 +75,7 @@ def test_the_id_that_show_prints_can_be_shown(apl: Any, archive: Path) -> None:
     assert "@" in name
     assert apl("-C", archive, "show", name).stdout == shown
     old = apl("-C", archive, "show", f"{name.partition('@')[0]}@0123456789abcdef.1", code=1)
-    assert "nicht die aktuelle Fassung" in old.stderr
+    assert "gibt es nicht" in old.stderr
 
 
 def test_bytes_that_are_no_utf_8_in_arguments_and_names(apl: Any, archive: Path, tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from archive_pipeline.archive.database import open_database
+from archive_pipeline.committing import batched
 from archive_pipeline.errors import ArchiveError
 from archive_pipeline.model import Source
-from archive_pipeline.committing import batched
 from archive_pipeline.pipeline import run
 from archive_pipeline.rebuilding import rebuild
 from archive_pipeline.warc import WarcStore

@@ -280,7 +280,7 @@ def _title(site: Site, found: Release, tags: Sequence[ShownTag], words: str) -> 
 def _hits(site: Site, text: str, words: str, field: str | None) -> list[Mark]:
     if not words:
         return []
-    node = parse_query(words, names=site.names, today=date.today(), match="any").node
+    node = parse_query(words, names=site.names, today=date.today()).node
     return [Mark(start=one.start, end=one.end, kind="hit") for one in highlights(text, node, field)]
 
 

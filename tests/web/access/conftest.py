@@ -11,10 +11,10 @@ from uuid import uuid4
 import pytest
 from starlette.testclient import TestClient
 
+from archive_pipeline.accounts import Accounts, accounts_file
 from archive_pipeline.archive.decision_forms import TakedownRequest, TakedownStep
 from archive_pipeline.archive.decisions import decide
 from archive_pipeline.web.access import AccountViewer
-from archive_pipeline.web.access_store import Accounts, accounts_file
 from archive_pipeline.web.app import create_app
 from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 
@@ -136,18 +136,17 @@ def _client_of() -> Callable[..., TestClient]:
 def _quick_hashes() -> Iterator[None]:
     """Hashes that take no time; one test looks at the real ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "archive_pipeline.web.access_store.HARDNESS", {"time_cost": 1, "memory_cost": 64, "parallelism": 1}
-        )
+        patch.setattr("archive_pipeline.accounts.HARDNESS", {"time_cost": 1, "memory_cost": 64, "parallelism": 1})
         yield
 
 
 @pytest.fixture(autouse=True)
 def _no_limits(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    """Tests ask more than a client may; the one about limits does without this."""
-    if "limits" not in request.node.name:
+    """Tests ask more than a client may; for those about limits nothing comes back, however slow the machine is."""
+    about_limits = "limits" in request.node.name
+    monkeypatch.setattr("archive_pipeline.web.api_limits.REFILL", 0.01 if about_limits else 10**9)
+    if not about_limits:
         monkeypatch.setattr("archive_pipeline.web.api_limits.CAPACITY", 10**9)
-        monkeypatch.setattr("archive_pipeline.web.api_limits.REFILL", 10**9)
 
 
 @pytest.fixture(scope="session")

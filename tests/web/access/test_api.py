@@ -3,10 +3,14 @@
 import csv
 import io
 import json
+import shutil
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+
+from archive_pipeline.accounts import Accounts, accounts_file
+from archive_pipeline.web.api import ENDPOINTS
 
 API = "/api/v1"
 
@@ -121,3 +125,47 @@ def test_harvesting_goes_on_where_it_ended(archivist: TestClient) -> None:
     assert seqs == sorted(set(seqs))
     assert second["next"] is None
     assert archivist.get(f"{API}/releases", params={"since": seqs[-1]}).json()["items"] == []
+
+
+def test_a_verdict_is_taken_once_and_can_be_taken_back(own: Any, client_of: Any) -> None:
+    accounts = Accounts(accounts_file(own.workspace.data))
+    client = client_of(own)
+    client.headers["authorization"] = f"Bearer {accounts.issue_token('archivist', 'review').text}"
+    case = client.get(f"{API}/review", params={"limit": 1}).json()["items"][0]
+    verdict = {name: case[name] for name in ("release", "axis", "value", "digest")} | {"verdict": "reject"}
+    stale = client.post(f"{API}/review/decisions", json={**verdict, "digest": "0" * 16})
+    assert (stale.status_code, stale.json()["code"]) == (409, "conflict")
+    decided = client.post(f"{API}/review/decisions", json=verdict)
+    assert decided.status_code == 200
+    assert case not in client.get(f"{API}/review", params={"limit": 200}).json()["items"]
+    written = (own.folder / "archive/decisions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(written[-1])["decided_by"] == "archivist"
+    undone = client.post(f"{API}/review/undo", json={"batch": decided.json()["batch"]})
+    assert undone.json()["decisions"] == decided.json()["decisions"]
+    assert case in client.get(f"{API}/review", params={"limit": 200}).json()["items"]
+    client.headers["authorization"] = f"Bearer {accounts.issue_token('archivist', 'read').text}"
+    assert client.post(f"{API}/review/decisions", json=verdict).status_code == 403
+
+
+def test_monitoring_tells_of_the_archive_and_of_nobody(clients: dict[str, TestClient]) -> None:
+    assert clients["nobody"].get("/healthz").json() == {"status": "ok"}
+    figures = clients["admin"].get("/metrics")
+    assert figures.headers["content-type"].startswith("text/plain")
+    assert "apl_releases 7.0" in figures.text
+    assert "archivist" not in figures.text
+    assert [clients[who].get("/metrics").status_code for who in ("nobody", "reader", "archivist")] == [303, 403, 403]
+
+
+def test_health_says_when_the_index_is_gone(own: Any, client_of: Any) -> None:
+    client = client_of(own)
+    shutil.rmtree(own.folder / "archive/index")
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()) == (503, {"status": "index"})
+    assert client.get(f"{API}/search").json()["code"] == "indexing"
+
+
+def test_the_document_describes_every_endpoint(archivist: TestClient) -> None:
+    document = archivist.get(f"{API}/openapi.json").json()
+    assert document["openapi"] == "3.1.0"
+    told = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert told == {(one.method, API + one.path) for one in ENDPOINTS}

@@ -134,10 +134,9 @@ TRAVERSALS = [
 ]
 
 
-@pytest.mark.parametrize("path", TRAVERSALS)
 @pytest.mark.parametrize("place", ["/static/", "/d/", "/sources/", "/runs/", "/api/v1/releases/", "/api/v1/sets/"])
-def test_no_path_leads_out(archivist: TestClient, place: str, path: str) -> None:
-    for address in (place + path, place + path + "/members", place + path + "/original"):
+def test_no_path_leads_out(archivist: TestClient, place: str) -> None:
+    for address in [place + path + rest for path in TRAVERSALS for rest in ("", "/original")]:
         answer = archivist.get(address)
         assert answer.status_code in (400, 404, 303, 200, 307)
         assert b"root:" not in answer.content
