@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from archive_pipeline.errors import ConfigError, MissingExtraError
+from archive_pipeline.errors import ConfigError, MissingExtraError, ThrottledError
 from archive_pipeline.workspace import utc_now
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "IssuedToken",
     "Scope",
     "TokenRow",
-    "TooManyAttempts",
     "account_name",
     "accounts_file",
 ]
@@ -115,14 +114,6 @@ class IssuedToken:
     text: str
 
 
-class TooManyAttempts(Exception):  # noqa: N818 - the login page answers it
-    """Too many failed logins; `seconds` is how long to wait."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
-
-
 def accounts_file(data: Path) -> Path:
     """The file of the accounts of an archive whose data lie in `data`."""
     return data / FILE
@@ -199,7 +190,7 @@ class Accounts:
 
     def log_in(self, name: str, password: str, address: str, *, replaces: str | None = None) -> str | None:
         """A new session for somebody who knows the password, None for anybody else. `replaces` is the session that
-        the browser had: it ends. Raises TooManyAttempts.
+        the browser had: it ends. Raises ThrottledError.
 
         The attempt is counted before the password is looked at, so that many at once count as many, and one for an
         account that is not there takes as long as any other.
@@ -335,7 +326,8 @@ class Accounts:
             ).fetchone()
             if row is not None:
                 wait = datetime.fromisoformat(row["at"]) + WINDOW - now
-                raise TooManyAttempts(max(1, int(wait.total_seconds()) + 1))
+                seconds = max(1, int(wait.total_seconds()) + 1)
+                raise ThrottledError(f"Zu viele Versuche; erst in {seconds} s wieder", seconds=seconds)
 
     def _dummy_hash(self) -> str:
         if self._dummy is None:

@@ -27,6 +27,7 @@
     │   │   └── WithheldError            1    410
     │   └── FixityError                  20   500
     ├── IndexingError                    13   503
+    ├── ThrottledError                   1    429
     └── QueryError                       2    400
 
 The numbers are the exit code of the command line and the HTTP status of the web pages. `Skip` and `Quarantine`
@@ -63,6 +64,7 @@ __all__ = [
     "QueryError",
     "RefusedError",
     "Skip",
+    "ThrottledError",
     "TooLargeError",
     "TransientFetchError",
     "UnknownReleaseError",
@@ -258,6 +260,16 @@ class IndexingError(ArchivePipelineError):
 
     exit_code = 13
     http_status = 503
+
+
+class ThrottledError(ArchivePipelineError):
+    """Too many failed logins; `seconds` is how long to wait."""
+
+    http_status = 429
+
+    def __init__(self, message: str, *, seconds: int = 0, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.seconds = seconds
 
 
 class QueryError(ArchivePipelineError):

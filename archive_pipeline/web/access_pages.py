@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from archive_pipeline.accounts import TooManyAttempts
+from archive_pipeline.errors import ThrottledError
 from archive_pipeline.web.access import Sessions, safe_next, sessions_of
 from archive_pipeline.web.rendering import render, site_of
 from archive_pipeline.web.viewer import viewer_of
@@ -41,7 +41,7 @@ async def log_in(request: Request) -> Response:
         session = await run_in_threadpool(
             sessions.accounts.log_in, name, str(form.get("password", "")), address, replaces=sessions.read(request)
         )
-    except TooManyAttempts as error:
+    except ThrottledError as error:
         response = _form(request, target, name=name, problem="login.throttled", status=429, seconds=error.seconds)
         response.headers["retry-after"] = str(error.seconds)
         return response

@@ -78,7 +78,8 @@ def readers_beside(stop: Path, rest: float, *beside: Any) -> list[dict[str, Any]
 
 
 def p95(found: Sequence[dict[str, Any]]) -> float:
-    return quantiles([seconds for one in found for seconds in one["took"]], n=20)[-1]
+    took: list[float] = [seconds for one in found for seconds in one["took"]]
+    return quantiles(took, n=20)[-1]
 
 
 def put(folder: Path, count: int) -> None:

@@ -99,6 +99,7 @@ EXTRAS: dict[str, dict[str, object]] = {
     "TooLargeError": {"url": "gross.pdf"},
     "RefusedError": {"url": "https://example.org/"},
     "QueryError": {"position": 7},
+    "ThrottledError": {"seconds": 60},
 }
 
 

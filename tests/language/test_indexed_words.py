@@ -7,12 +7,48 @@ from archive_pipeline.language.analysis import indexed_words, token_fields
 
 _PIECES = st.sampled_from(
     (
-        "Integrations- und Sprachkurse", "Schulleiter und -leiterinnen", "KommAn-NRW", "A46", "A 46", "131.000",
-        "1 000", "28.11.2017", "2017-11-28", "x.12.5.2020", "12.5.2020", "12:30", "z.B.", "z. B.", "Bürger*innen",
-        "Bürger:in", "Bürger(innen)", "Kolleg/-innen", "geht's", "Straße", "STRASSE", "é", "Fu\u00adß", "e\u0301", "3km",
-        "km²", "\n\n", "\n \n", "-", "–", ".", ",", "(", "Vor-", "und", "Nachteile", "Haus/Hof", "ab.c", "a.b.c.", "_x_",
+        "Integrations- und Sprachkurse",
+        "Schulleiter und -leiterinnen",
+        "KommAn-NRW",
+        "A46",
+        "A 46",
+        "131.000",
+        "1 000",
+        "28.11.2017",
+        "2017-11-28",
+        "x.12.5.2020",
+        "12.5.2020",
+        "12:30",
+        "z.B.",
+        "z. B.",
+        "Bürger*innen",
+        "Bürger:in",
+        "Bürger(innen)",
+        "Kolleg/-innen",
+        "geht's",
+        "Straße",
+        "STRASSE",
+        "é",
+        "Fu\u00adß",
+        "e\u0301",
+        "3km",
+        "km²",
+        "\n\n",
+        "\n \n",
+        "-",
+        "–",
+        ".",
+        ",",
+        "(",
+        "Vor-",
+        "und",
+        "Nachteile",
+        "Haus/Hof",
+        "ab.c",
+        "a.b.c.",
+        "_x_",
     )
-)  # fmt: skip
+)
 _TEXTS = st.lists(_PIECES | st.text(max_size=6), max_size=12).flatmap(
     lambda pieces: st.sampled_from(("", " ", "\n")).map(lambda gap: gap.join(pieces))
 )

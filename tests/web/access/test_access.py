@@ -10,8 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from archive_pipeline import accounts as accounts_module
-from archive_pipeline.accounts import PER_ADDRESS, PER_PAIR, Accounts, TooManyAttempts, accounts_file
-from archive_pipeline.errors import ConfigError
+from archive_pipeline.accounts import PER_ADDRESS, PER_PAIR, Accounts, accounts_file
+from archive_pipeline.errors import ConfigError, ThrottledError
 from archive_pipeline.web.access import LocalOnly, choose_access, is_loopback, safe_next
 from archive_pipeline.web.api_limits import CAPACITY, Budget
 from archive_pipeline.web.app import create_app
@@ -116,7 +116,7 @@ def test_guessing_is_throttled_also_after_a_restart(accounts: Accounts) -> None:
     for _ in range(PER_PAIR):
         assert accounts.log_in("Käthe", "falsch falsch", "192.0.2.1") is None
     again = Accounts(accounts._file)
-    with pytest.raises(TooManyAttempts) as stopped:
+    with pytest.raises(ThrottledError) as stopped:
         again.log_in("käthe", PASSWORD, "192.0.2.1")
     assert 0 < stopped.value.seconds <= 15 * 60 + 1
     assert again.log_in("Käthe", PASSWORD, "192.0.2.2") is not None  # nobody locks somebody else out
@@ -126,7 +126,7 @@ def test_one_address_can_not_try_many_accounts(accounts: Accounts) -> None:
     for number in range(PER_ADDRESS):
         address = f"2001:db8::{number:x}"  # one network of one customer
         assert accounts.log_in(f"niemand{number}", "falsch falsch", address) is None
-    with pytest.raises(TooManyAttempts):
+    with pytest.raises(ThrottledError):
         accounts.log_in("Käthe", PASSWORD, "2001:db8::ffff")
 
 
