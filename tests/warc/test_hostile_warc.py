@@ -71,7 +71,12 @@ def test_no_value_ends_its_header(make_store: MakeStore, tmp_path: Path, media_t
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"\r\n\r\n", b"WARC/1.1\r\nWARC-Type: response\r\nContent-Length: 0\r\n\r\n\r\n\r\n", gzip.compress(b"x")],
+    [
+        b"",
+        b"\r\n\r\n",
+        b"WARC/1.1\r\nWARC-Type: response\r\nContent-Length: 0\r\n\r\n\r\n\r\n",
+        gzip.compress(b"x", mtime=0),
+    ],
 )
 def test_bodies_that_look_like_records(make_store: MakeStore, body: bytes) -> None:
     store = make_store("a")
@@ -125,11 +130,11 @@ def test_a_file_deleted_under_the_writer_is_noticed(make_store: MakeStore, tmp_p
 @pytest.mark.parametrize(
     "garbage",
     [
-        gzip.compress(b"hallo"),
+        gzip.compress(b"hallo", mtime=0),
         b"\x1f\x8b\x08" * 1000,
-        gzip.compress(b"WARC/1.1\r\nWARC-Type: response\r\nContent-Length: " + b"9" * 40 + b"\r\n\r\n"),
-        gzip.compress(b"WARC/1.1\r\nContent-Length: 5\r\n\r\n"),
-        gzip.compress(b""),
+        gzip.compress(b"WARC/1.1\r\nWARC-Type: response\r\nContent-Length: " + b"9" * 40 + b"\r\n\r\n", mtime=0),
+        gzip.compress(b"WARC/1.1\r\nContent-Length: 5\r\n\r\n", mtime=0),
+        gzip.compress(b"", mtime=0),
     ],
 )
 def test_garbage_behind_the_last_record_is_cut(make_store: MakeStore, tmp_path: Path, garbage: bytes) -> None:

@@ -25,7 +25,7 @@ from archive_pipeline.web.cards import cards_of, source_titles
 from archive_pipeline.web.described import described
 from archive_pipeline.web.marking import Mark, Piece, compared, marked_paragraphs, marked_pieces
 from archive_pipeline.web.rendering import Site, render, site_of
-from archive_pipeline.web.viewer import visibility_of
+from archive_pipeline.web.viewer import viewer_of, visibility_of
 
 __all__ = ["CITATION_FORMATS", "alike", "citation", "compare", "release"]
 
@@ -40,6 +40,10 @@ EVIDENCE_SHOWN = 6
 AXIS_ORDER = (Axis.PARTY, Axis.DISTRICT, Axis.TOPIC, Axis.ORGANISATION)
 ROLE_ORDER = (Role.ISSUER, Role.PRIMARY, Role.ABOUT, Role.SECONDARY, Role.MENTIONED)
 PLACE_OF = {Axis.PARTY: "partei", Axis.DISTRICT: "kreis", Axis.TOPIC: "thema", Axis.ORGANISATION: "org"}
+
+
+PUBLISHERS_EVENTS = ("silent change", "removal at source", "relaunch")
+"""What readers see of a release's events: what the publisher did. Who here did what is for archivists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +103,7 @@ class SharedWith:
 def release(request: Request) -> Response:
     """The page of a release, or of one of its versions or derivations."""
     site, ref = site_of(request), request.path_params["ref"]
-    seen = visibility_of(request)
+    seen, internal = visibility_of(request), viewer_of(request).may("archivist")
     with site.workspace.reading() as db:
         place = find_place(db, f"d/{ref}", seen)
         if not ref.startswith(place.release_id):
@@ -107,7 +111,7 @@ def release(request: Request) -> Response:
             return RedirectResponse(f"{_base(request)}/d/{place.release_id}{_after_at(ref)}{rest}", 302)
         found = load_at(db, place)
         versions, events = versions_of(db, found.id), events_of(db, found.id)
-        decisions = decision_history(db, found.id)
+        decisions = decision_history(db, found.id) if internal else []
         unsure = suggestions(db, found.id) if _is_current(versions, place) else []
         shared = _shared(site, db, found.id, seen)
     words = request.query_params.get("q", "").strip()[:2048]
@@ -131,7 +135,8 @@ def release(request: Request) -> Response:
         "versions": versions,
         "version": here,
         "is_current": _is_current(versions, place),
-        "events": events,
+        "events": [event for event in events if internal or event.type in PUBLISHERS_EVENTS],
+        "internal": internal,
         "decisions": decisions,
         "shared": shared,
         "source_title": source_titles(site).get(found.source_id, found.source_id),

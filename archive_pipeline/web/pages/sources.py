@@ -20,7 +20,7 @@ from archive_pipeline.web.asking import Asked, Condition
 from archive_pipeline.web.cards import cards_of
 from archive_pipeline.web.rendering import render, site_of
 from archive_pipeline.web.timeline import make_timeline
-from archive_pipeline.web.viewer import visibility_of
+from archive_pipeline.web.viewer import viewer_of, visibility_of
 from archive_pipeline.workspace import utc_now
 
 __all__ = ["run", "runs", "source", "sources"]
@@ -89,7 +89,7 @@ def source(request: Request) -> Response:
             "calendar": _calendar(facets.get("month", {})),
         }
         values["timeline"] = make_timeline(facets.get("year", {}), facets.get("month", {}))
-    return render(request, "source.html", {"timeline": None, **values})
+    return render(request, "source.html", {"timeline": None, "internal": viewer_of(request).may("archivist"), **values})
 
 
 def runs(request: Request) -> Response:
@@ -111,7 +111,8 @@ def run(request: Request) -> Response:
         except ArchiveError:
             raise HTTPException(404) from None
         visits = run_visits(db, found.id)
-        failed = sorted(failures(db, found.id), key=attrgetter("source_id"))
+        told = viewer_of(request).may("archivist")  # reasons name documents that readers may not know of
+        failed = sorted(failures(db, found.id), key=attrgetter("source_id")) if told else []
     grouped = [(key, tuple(some)) for key, some in groupby(failed, key=attrgetter("source_id"))]
     return render(request, "run.html", {"run": found, "visits": visits, "failures": grouped})
 
