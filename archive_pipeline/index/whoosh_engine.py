@@ -58,6 +58,9 @@ _DAMAGE = (
 )
 """What Whoosh raises when it reads damaged files; it checks next to nothing itself."""
 
+_OPENINGS = 20
+"""How often an index is opened anew that is written to at the same time."""
+
 _CACHED_POSTINGS = 2_000_000
 """How many decoded postings an open index keeps, about 100 bytes each."""
 
@@ -234,7 +237,7 @@ class _Snapshot:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        reader = self._reader = whoosh_index.open_dir(str(folder)).reader()
+        reader = self._reader = _newest_reader(folder)
         # the reader of an index without documents has no columns to read
         self._leaves = [(leaf, offset) for leaf, offset in reader.leaf_readers() if leaf.doc_count_all()]
         self._offsets = [offset for _, offset in self._leaves]
@@ -360,6 +363,15 @@ class _Snapshot:
                     column = array("i", (value for reader in readers for value in reader))
             self._columns[name] = column
         return column
+
+
+def _newest_reader(folder: Path) -> IndexReader:
+    """The index as the last commit left it. A commit that comes between looking up the newest table of contents and
+    reading it takes that one away: then there is a newer one."""
+    for _ in range(_OPENINGS):
+        with suppress(FileNotFoundError):
+            return whoosh_index.open_dir(str(folder)).reader()
+    return whoosh_index.open_dir(str(folder)).reader()
 
 
 def _matchers(

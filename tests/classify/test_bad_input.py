@@ -160,13 +160,16 @@ def test_two_megabytes_are_read_in_time(text):
     "words", ["(SPD) ", "SPD und ", "Kölner Feuerwehr ", "Stadtwerke Soest ", "Dazu sagt die SPD-Fraktion: "]
 )
 def test_what_comes_back_a_thousand_times_costs_no_more_than_its_length(words):
-    """Twice the text may take twice the time, not four times."""
+    """Twice the text may take twice the time, not four times; least of three, as collections of garbage fall anywhere."""
 
     def seconds(repeated: int) -> float:
         article = Article(text=words * repeated, title=None, language="de")
-        begin = time.process_time()
-        findings_of(article, Source(id="t"))
-        return time.process_time() - begin
+        taken = []
+        for _ in range(3):
+            begin = time.process_time()
+            findings_of(article, Source(id="t"))
+            taken.append(time.process_time() - begin)
+        return min(taken)
 
     seconds(100)
-    assert seconds(8000) < 8 * max(seconds(2000), 0.05)
+    assert seconds(8000) < 10 * max(seconds(2000), 0.05)

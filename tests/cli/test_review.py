@@ -158,7 +158,7 @@ def test_a_released_document_is_let_through_without_the_derivation_log(apl: Any,
     held = next(case["id"] for case in cases if case["title"] == "fehler.html")
     release = apl("-C", archive, "review", "accept", held).stdout.split("d/")[1].strip()
     shutil.rmtree(archive / "archive" / "derivations")
-    apl("-C", archive, "rebuild")
+    apl("-C", archive, "rebuild", code=20)  # it says that the log is missing, and does what it can
     assert release in ids(archive)
 
 

@@ -249,7 +249,7 @@ class IndexConformance:
         for thread in threads:
             thread.join()
 
-        assert failures == []
+        assert failures == [], [repr(one) + repr(one.__cause__) for one in failures]
         assert everything(first, All()) == seen
         assert engine.open(tmp_path / "index").count() == 120
 
