@@ -160,7 +160,7 @@ def test_two_megabytes_are_read_in_time(text):
     "words", ["(SPD) ", "SPD und ", "Kölner Feuerwehr ", "Stadtwerke Soest ", "Dazu sagt die SPD-Fraktion: "]
 )
 def test_what_comes_back_a_thousand_times_costs_no_more_than_its_length(words):
-    """Twice the text may take twice the time, not four times; least of three, as collections of garbage fall anywhere."""
+    """Twice the text may take twice the time, not four times; least of three, as garbage is collected at any time."""
 
     def seconds(repeated: int) -> float:
         article = Article(text=words * repeated, title=None, language="de")
