@@ -70,4 +70,4 @@ def test_same_quote_in_two_releases(built_in, articles):
         {quote.text[:60] for quote in built_in["quotes"].classify(articles[seed], Source(id="seeds"))}
         for seed in ("000", "001")
     )
-    assert first & second == {"Mir ist der Dialog mit den Akteuren an der Basis enorm wichti"[:60]}
+    assert len(first & second) == 1
