@@ -100,12 +100,7 @@ class CommandLine:
             "stdout": str(out),
             "stderr": str(err),
         }
-        zygote = self._started()
-        assert zygote.stdin is not None
-        assert zygote.stdout is not None
-        zygote.stdin.write(json.dumps(request) + "\n")
-        zygote.stdin.flush()
-        status = int(zygote.stdout.readline())
+        status = self._answer(json.dumps(request))
         done = subprocess.CompletedProcess(
             request["arguments"], status, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8")
         )
@@ -121,6 +116,22 @@ class CommandLine:
         """End the process that forks."""
         if self._zygote is not None:
             self._zygote.communicate()
+
+    def _answer(self, request: str) -> int:
+        """The exit code of a command. A test that is broken off while it waits must not leave its answer to the next
+        one: the process that forks goes with it."""
+        zygote = self._started()
+        assert zygote.stdin is not None
+        assert zygote.stdout is not None
+        try:
+            zygote.stdin.write(request + "\n")
+            zygote.stdin.flush()
+            return int(zygote.stdout.readline())
+        except BaseException:
+            zygote.kill()
+            zygote.communicate()
+            self._zygote = None
+            raise
 
     def _started(self) -> subprocess.Popen[str]:
         if self._zygote is None:

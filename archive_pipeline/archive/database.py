@@ -77,8 +77,23 @@ def _migrate(db: Database) -> None:
             hint="archive-pipeline aktualisieren: pip install -U archive-pipeline",
         )
     if known:
-        db.enable_wal()
-        MIGRATIONS.apply(db)
+        _write_ahead(db)
+        with write_tx(db):  # several processes may find the same migrations pending: each waits, then looks again
+            MIGRATIONS.apply(db)
+
+
+def _write_ahead(db: Database) -> None:
+    """Have SQLite write ahead. It does not wait when another process is about to do the same."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.enable_wal()
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(SWAP_SECONDS)
+        else:
+            return
 
 
 @contextmanager

@@ -119,10 +119,17 @@ class Archive:
         child = os.fork()
         if child == 0:
             try:
-                self.runner.invoke(command_line, ["-C", str(self.folder), *arguments])
+                result = self.runner.invoke(command_line, ["-C", str(self.folder), *arguments])
+                (self.folder / "ended").write_text(f"{result.output}\n{result.exception!r}")
             finally:
                 os._exit(0)
         return child
+
+    def still_running(self) -> bool:
+        """True while the command that was started runs; fails with what it said when it has ended."""
+        ended = self.folder / "ended"
+        assert not ended.exists(), ended.read_text()
+        return True
 
     def json(self, *arguments: str, code: int | None = 0) -> list[Any]:
         """The lines a command prints with --json."""

@@ -149,6 +149,7 @@ def killed(archive: Any) -> Any:
     (archive.folder / "langsam").touch()
     run = archive.start("run", "--due")
     while not (archive.folder / "begonnen").exists() or not finished(archive.folder, "schnell"):
+        assert archive.still_running()
         time.sleep(0.02)
     os.kill(run, signal.SIGKILL)
     os.waitpid(run, 0)

@@ -67,7 +67,7 @@ def test_a_run_that_was_killed_is_told_as_broken_off(archive: Any, apl: Any) -> 
     (archive.folder / "gut.json").unlink()
     os.mkfifo(archive.folder / "gut.json")  # reading it waits for ever
     run = archive.start("run")
-    while not (listed := runs_of(apl, archive)):
+    while not (listed := runs_of(apl, archive)) and archive.still_running():
         time.sleep(0.05)
     assert listed[0]["state"] == "running"
     assert "Am Werk        PID" in apl("-C", archive.folder, "status").stdout
