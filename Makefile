@@ -19,7 +19,7 @@ demo: $(READY)
 	$(BIN)/archive-pipeline demo demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not proof"
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not proof"
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -1,14 +1,13 @@
 """The core's own parts, registered through the same hooks as everybody's.
 
-Nothing here has a privilege: a part can be replaced by blocking none and adding another under its own name.
+Nothing here has a privilege: a part can be replaced by blocking none and adding another under its own name. Cleaners,
+vocabularies and classifiers are in `builtin_processing`, which workers load alone.
 """
 
 import sqlite3
 import unicodedata
 
-from archive_pipeline.classify import classifiers
-from archive_pipeline.classify import vocabularies as own_vocabularies
-from archive_pipeline.clean import cleaners
+from archive_pipeline.builtin_processing import register_classifiers, register_cleaners, register_vocabularies
 from archive_pipeline.export.citations import BibTeX, CslJson, Ris
 from archive_pipeline.export.jsonl import JsonLines
 from archive_pipeline.export.table import CommaSeparated
@@ -22,11 +21,10 @@ from archive_pipeline.fetch.web_archive import WebArchiveFetcher
 from archive_pipeline.hookspecs import hookimpl
 from archive_pipeline.index.tantivy_engine import TantivyEngine
 from archive_pipeline.index.whoosh_engine import WhooshEngine
-from archive_pipeline.model import Vocabulary
-from archive_pipeline.protocols import Classifier, Cleaner, Exporter, Fetcher, IndexEngine
+from archive_pipeline.protocols import Exporter, Fetcher, IndexEngine
 from archive_pipeline.registry import Registry
 
-__all__ = ["archive_pipeline_api"]
+__all__ = ["archive_pipeline_api", "register_classifiers", "register_cleaners", "register_vocabularies"]
 
 archive_pipeline_api = 1
 
@@ -41,27 +39,6 @@ def register_fetchers(registry: Registry[Fetcher]) -> None:
     registry.add("mail", MailFetcher())
     registry.add("imap", ImapFetcher())
     registry.add("warc", WebArchiveFetcher())
-
-
-@hookimpl
-def register_cleaners(registry: Registry[Cleaner]) -> None:
-    """The chain from guard to gate."""
-    for name, cleaner, order in cleaners():
-        registry.add(name, cleaner, order=order)
-
-
-@hookimpl
-def register_vocabularies(registry: Registry[Vocabulary]) -> None:
-    """Districts, municipalities, parties, organisations, topics."""
-    for vocabulary in own_vocabularies():
-        registry.add(vocabulary.name, vocabulary)
-
-
-@hookimpl
-def register_classifiers(registry: Registry[Classifier], vocabularies: Registry[Vocabulary]) -> None:
-    """District, party, organisation, topic."""
-    for name, classifier in classifiers([entry.obj for entry in vocabularies]):
-        registry.add(name, classifier)
 
 
 @hookimpl

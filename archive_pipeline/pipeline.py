@@ -76,6 +76,7 @@ def run(
     limit: int | None = None,
     since: date | None = None,
     patient: bool = False,
+    choose: Callable[[Database], Sequence[Source]] | None = None,
     workers: int = 1,
     connections: Connections | None = None,
     progress: Callable[[SourceReport], None] = lambda report: None,
@@ -84,12 +85,16 @@ def run(
 
     `limit` is the number of items taken from each source, `since` the day from which on releases are wanted,
     `patient` keeps to the back-off of items that failed, `workers` is the number of processes that clean and classify.
+    `choose` says, once nobody else writes, which sources to visit instead of all of these; are there none, nothing is
+    done and the report has no `run_id`.
     `progress` hears of a source after each batch (with `seconds` 0) and when it is finished. Raises LockedError while
     another process writes. Stopped by SIGINT or SIGTERM it archives what was captured and raises KeyboardInterrupt.
     """
     started = utc_now()
     run_id = f"{started:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     with workspace.writing(command) as db, workspace.workers(workers) as pool, _terminable():
+        if choose is not None and not (sources := choose(db)):
+            return RunReport(run_id="", started_at=started, finished_at=utc_now(), sources=(), exit_code=0)
         begin_run(db, run_id, command, sources, started)
         workspace.plugins.run_started(run_id, tuple(sources))
         with suppress(ArchiveError):  # `recover` tells of it; an erasure that can't be finished now stays to be done

@@ -104,14 +104,17 @@ def built_in(module: str) -> Candidate:
 
 def from_entry_points() -> Iterator[Candidate]:
     """Installed plugins: the entry-point group `archive_pipeline`, by name."""
+    versions: dict[importlib.metadata.Distribution, str] = {}  # each is read from a file that is parsed anew
     for point in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
         file, folder = _module_place(point.module)
         rules = _rules_in(folder)
+        if point.dist and point.dist not in versions:
+            versions[point.dist] = point.dist.version
         yield Candidate(
             name=point.name,
             origin="entry-point",
             path=file or rules,
-            version=point.dist.version if point.dist else None,
+            version=versions[point.dist] if point.dist else None,
             load=None if file is None and rules is not None else point.load,
             rules=rules,
         )

@@ -10,7 +10,7 @@ import logging
 import re
 import sqlite3
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -47,7 +47,15 @@ from archive_pipeline.registry import DEFAULT_ORDER, Registry
 from archive_pipeline.rules import Rules, preset_fetchers, read_rules
 from archive_pipeline.sources.problems import did_you_mean
 
-__all__ = ["BLOCK", "TRACE", "PluginManager", "PluginRecord", "load_one", "load_plugins"]
+__all__ = [
+    "BLOCK",
+    "TRACE",
+    "PluginManager",
+    "PluginRecord",
+    "load_for_processing",
+    "load_one",
+    "load_plugins",
+]
 
 BLOCK = "ARCHIVE_PIPELINE_BLOCK"
 """The environment variable with the names of plugins that are not to be loaded, separated by commas or spaces."""
@@ -56,6 +64,8 @@ TRACE = "ARCHIVE_PIPELINE_TRACE_HOOKS"
 """Set to 1, every hook call is written to stderr."""
 
 BUILTIN_MODULE = "archive_pipeline.builtin"
+PROCESSING_MODULE = "archive_pipeline.builtin_processing"
+"""The part of it that cleans and classifies."""
 
 _REGISTRATION = (
     "register_fetchers",
@@ -169,6 +179,13 @@ class PluginManager:
         """The plugins that could not be loaded, each with its `error`."""
         return tuple(record for record in self.records if record.status == "quarantined")
 
+    @property
+    def refused(self) -> frozenset[str]:
+        """The names under which no plugin could be loaded, though one was found."""
+        return frozenset(record.name for record in self.quarantined) - {
+            record.name for record in self.records if record.status == "ok"
+        }
+
     def fingerprint(self) -> str:
         """A hash over names, versions and files of all loaded plugins, the built-ins' too, and over the vocabularies:
         two processes with the same fingerprint do the same."""
@@ -244,13 +261,25 @@ def load_plugins(
     Raises PluginLoadError when a built-in is broken, ConfigError when the environment blocks the built-ins or the own
     vocabulary has mistakes.
     """
-    loader = _Loader(environ, vocab)
+    return _load_all(_Loader(environ, vocab), folder, builtin)
+
+
+def _load_all(loader: "_Loader", folder: Path | None, builtin: str) -> PluginManager:
     loader.load(built_in(builtin))
-    for candidate in from_entry_points():
-        loader.load(candidate)
-    for candidate in from_folder(folder):
+    for candidate in (*from_entry_points(), *from_folder(folder)):
         loader.load(candidate)
     return loader.finish()
+
+
+def load_for_processing(
+    folder: Path | None, environ: Mapping[str, str], *, refused: Collection[str] = (), vocab: Path | None = None
+) -> PluginManager:
+    """What a process needs that only cleans and classifies: the built-in cleaners, vocabularies and classifiers, and
+    every plugin. The built-in fetchers, engines and exporters and what they are made of take 20 MB; presets, which
+    stand on fetchers, are left out. So what is wrong with a plugin's fetchers is not found here: `refused` names the
+    plugins that `load_plugins` has quarantined. Raises what that raises."""
+    loader = _Loader(environ, vocab, blocked=refused, presets=False)
+    return _load_all(loader, folder, PROCESSING_MODULE)
 
 
 def load_one(path: Path, *, builtin: str = BUILTIN_MODULE) -> tuple[PluginRecord, PluginManager]:
@@ -273,9 +302,17 @@ def load_one(path: Path, *, builtin: str = BUILTIN_MODULE) -> tuple[PluginRecord
 class _Loader:
     """Loads plugins one by one, then collects what they register."""
 
-    def __init__(self, environ: Mapping[str, str], vocab: Path | None = None) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        vocab: Path | None = None,
+        *,
+        blocked: Collection[str] = (),
+        presets: bool = True,
+    ) -> None:
         self._vocab = vocab
-        self._blocked = set(re.findall(r"[^\s,]+", environ.get(BLOCK, "")))
+        self._presets = presets
+        self._blocked = {*re.findall(r"[^\s,]+", environ.get(BLOCK, "")), *blocked}
         if BUILTIN in self._blocked:
             raise ConfigError(f"{BLOCK} sperrt {BUILTIN}: ohne die eingebauten Teile geht nichts")
         self._records: dict[str, PluginRecord] = {}
@@ -384,10 +421,11 @@ class _Loader:
         rules = self._rules.get(name)
         if rules is None:
             return
-        scratch: Registry[Fetcher] = Registry("fetcher", name)
-        for fetcher in attempt(partial(preset_fetchers, rules, registries.fetchers)):
-            scratch.add(fetcher.preset.name, fetcher)
-        registries.fetchers.merge(scratch)
+        if self._presets:
+            scratch: Registry[Fetcher] = Registry("fetcher", name)
+            for fetcher in attempt(partial(preset_fetchers, rules, registries.fetchers)):
+                scratch.add(fetcher.preset.name, fetcher)
+            registries.fetchers.merge(scratch)
         if claimed := conflict(rules.sites, sites):
             other, what = claimed
             raise PluginConflictError(

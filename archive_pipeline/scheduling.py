@@ -1,6 +1,6 @@
 """Which sources are due, when the next visit of each is, and how each does: sources.toml and the archive together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,15 @@ from archive_pipeline.sources import Config
 from archive_pipeline.sources.schedule import BERLIN, parse_interval, parse_schedule
 from archive_pipeline.workspace import Workspace
 
-__all__ = ["NEEDS_A_PERSON", "PlannedVisit", "SourceHealth", "due_sources", "plan_visits", "source_healths"]
+__all__ = [
+    "NEEDS_A_PERSON",
+    "PlannedVisit",
+    "SourceHealth",
+    "due_sources",
+    "plan_visits",
+    "source_healths",
+    "still_due",
+]
 
 NEEDS_A_PERSON: frozenset[HealthState] = frozenset({"failing", "empty_selector", "needs_javascript"})
 """States that nothing but a person ends. A refusal is the publisher's word and silence may be true: both are told and
@@ -84,13 +92,19 @@ def plan_visit(source: Source, db: Database | None, now: datetime) -> PlannedVis
 
 def due_sources(workspace: Workspace, now: datetime) -> list[Source]:
     """The enabled sources that are due by their schedules, in the order of sources.toml."""
+    enabled = [source for source in workspace.config.sources if source.enabled]
     try:
         with workspace.reading() as db:
-            planned = plan_visits(workspace.config, db, now)
+            return still_due(enabled, db, now)
     except NoArchiveError:
-        planned = plan_visits(workspace.config, None, now)
-    due = {visit.source.id for visit in planned if visit.is_due}
-    return [source for source in workspace.config.sources if source.id in due]
+        return still_due(enabled, None, now)
+
+
+def still_due(sources: Sequence[Source], db: Database | None, now: datetime) -> list[Source]:
+    """Those of these sources that are due by their schedules. A run asks again when the archive is its own: the run
+    it has waited for may have visited them. `db` is None before the first run."""
+    planned = ((source, plan_visit(source, db, now)) for source in sources)
+    return [source for source, visit in planned if visit is not None and visit.is_due]
 
 
 def source_healths(

@@ -1,14 +1,14 @@
 """Clean and classify many captures, in this process or in several.
 
-Only values cross the border; each worker builds its own registry once, from the same folder, and refuses to work
-when its plugins are not those of its parent.
+Only values cross the border; each worker builds its own registry once, from the same folder, of what cleans and
+classifies, and refuses to work when its plugins are not those of its parent.
 """
 
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from archive_pipeline.errors import ArchivePipelineError, PluginContractError
 from archive_pipeline.model import Capture, Failure, LearnedProfile, Processed, Source, TopicModel
-from archive_pipeline.plugin_manager import PluginManager, load_plugins
+from archive_pipeline.plugin_manager import PluginManager, load_for_processing
 from archive_pipeline.processing import process
 
 __all__ = ["Job", "Workers"]
@@ -136,7 +136,13 @@ class Workers:
                 self._count,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_start_worker,
-                initargs=(self._folder, self._vocab, self._plugins.fingerprint(), self._topic_model),
+                initargs=(
+                    self._folder,
+                    self._vocab,
+                    self._plugins.refused,
+                    self._plugins.fingerprint(),
+                    self._topic_model,
+                ),
             )
         return self._pool
 
@@ -163,10 +169,16 @@ _started: list[tuple[PluginManager, TopicModel | None] | ArchivePipelineError] =
 dead worker."""
 
 
-def _start_worker(folder: Path | None, vocab: Path | None, fingerprint: str, topic_model: TopicModel | None) -> None:
+def _start_worker(
+    folder: Path | None,
+    vocab: Path | None,
+    refused: Collection[str],
+    fingerprint: str,
+    topic_model: TopicModel | None,
+) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        plugins = load_plugins(folder, os.environ, vocab=vocab)
+        plugins = load_for_processing(folder, os.environ, refused=refused, vocab=vocab)
     except ArchivePipelineError as error:
         _started.append(error)
         return

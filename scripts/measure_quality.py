@@ -9,15 +9,15 @@ data lies in ../shared/eval and is no part of the product.
 import json
 import subprocess
 import sys
-from itertools import product
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 EVAL = Path(__file__).resolve().parents[2] / "shared" / "eval"
-COMMAND = [str(Path(sys.executable).with_name("archive-pipeline"))]
-
 Figures = dict[str, float]
+CommandLine = Callable[..., str]
+"""Runs `archive-pipeline` with these words; what it prints."""
 
 
 def output(*words: str | Path) -> str:
@@ -25,9 +25,13 @@ def output(*words: str | Path) -> str:
     return done.stdout
 
 
-def cleaning(folder: Path) -> Figures:
+def command_line(*words: str | Path) -> str:
+    return output(Path(sys.executable).with_name("archive-pipeline"), *words)
+
+
+def cleaning(folder: Path, apl: CommandLine = command_line) -> Figures:
     lines = folder / "cleaning.jsonl"
-    lines.write_text(output(*COMMAND, "try", "--batch", EVAL / "cleaning/manifest.jsonl", "--workers", "2"))
+    lines.write_text(apl("try", "--batch", EVAL / "cleaning/manifest.jsonl"))
     scores: Any = json.loads(
         output(sys.executable, EVAL / "cleaning/score_cleaning.py", lines, EVAL / "cleaning/gold.jsonl", "--json")
     )
@@ -52,11 +56,11 @@ def cleaning(folder: Path) -> Figures:
     }
 
 
-def tagging(folder: Path) -> Figures:
+def tagging(folder: Path, apl: CommandLine = command_line) -> Figures:
     figures: Figures = {}
     for name, manifest in (("with source", "manifest_with_source.jsonl"), ("blind", "manifest.jsonl")):
         lines = folder / f"{manifest}.out"
-        lines.write_text(output(*COMMAND, "try", "--batch", EVAL / "tagging/dev" / manifest, "--workers", "2"))
+        lines.write_text(apl("try", "--batch", EVAL / "tagging/dev" / manifest))
         labels = sorted((EVAL / "tagging/dev").glob("labels*.jsonl"))
         scores: Any = json.loads(output(sys.executable, EVAL / "tagging/score_tags.py", lines, *labels, "--json"))
         axes = scores["axes"]
@@ -68,28 +72,31 @@ def tagging(folder: Path) -> Figures:
             f"{name}: organisation F1": axes["organisation"]["f1"],
             f"{name}: topic primary accuracy": scores["topic"]["primary_accuracy"],
             f"{name}: topic any-of F1": axes["topic_any"]["f1"],
+            f"{name}: quotes within one": scores["quotes"]["within_one"],
+            f"{name}: first speaker": scores["first_speaker"]["accuracy"],
             f"{name}: valid evidence": scores["evidence"]["valid_tag_share"],
             f"{name}: scores that hold": 1 - scores["calibration_pooled"]["ece"],
         }
     return figures
 
 
-def retrieval(folder: Path) -> Figures:
+def retrieval(folder: Path, apl: CommandLine = command_line) -> Figures:
     figures: Figures = {}
     data = EVAL / "retrieval"
-    for engine, (name, batch, limit, match) in product(
-        ("whoosh", "tantivy"),
-        (("corpus", "queries_dev.jsonl", "10", "any"), ("expectations", "expectations.jsonl", "100", "all")),
+    for name, batch, limit, match in (
+        ("corpus", "queries_dev.jsonl", "10", "any"),
+        ("expectations", "expectations.jsonl", "100", "all"),
     ):
-        archive = folder / engine / name
-        output(*COMMAND, "init", archive, "--engine", engine)
-        output(*COMMAND, "-C", archive, "import", data / name, "--no-gate", "--workers", "2")
-        hits = folder / f"{engine}-{name}.hits"
-        hits.write_text(
-            output(*COMMAND, "-C", archive, "search", "--batch", data / batch, "--limit", limit, "--match", match)
-        )
-        found = questions(data / batch, hits) if name == "corpus" else expectations(data / batch, hits)
-        figures |= {f"{engine}: {figure}" if engine != "whoosh" else figure: value for figure, value in found.items()}
+        archive = folder / name
+        apl("init", archive, "--engine", "whoosh")
+        apl("-C", archive, "import", data / name, "--no-gate")
+        for engine in ("whoosh", "tantivy"):
+            if engine != "whoosh":
+                apl("-C", archive, "index", "switch", engine)
+            hits = folder / f"{engine}-{name}.hits"
+            hits.write_text(apl("-C", archive, "search", "--batch", data / batch, "--limit", limit, "--match", match))
+            found = questions(data / batch, hits) if name == "corpus" else expectations(data / batch, hits)
+            figures |= {f"{engine}: {figure}" if engine != "whoosh" else figure: found[figure] for figure in found}
     return figures
 
 

@@ -18,7 +18,7 @@ from archive_pipeline.errors import ConfigError, LockedError
 from archive_pipeline.importing import import_export, is_export
 from archive_pipeline.model import RunReport, Source
 from archive_pipeline.pipeline import run as run_pipeline
-from archive_pipeline.scheduling import due_sources
+from archive_pipeline.scheduling import due_sources, still_due
 from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 
 SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -34,7 +34,7 @@ class Job:
     command: str
     limit: int | None = None
     since: date | None = None
-    patient: bool = False
+    due: bool = False
     workers: int = 1
 
 
@@ -68,7 +68,7 @@ def run(
         command="run --due" if due else "run",
         limit=limit,
         since=since.date() if since else None,
-        patient=due,
+        due=due,
         workers=workers,
     )
     if due:
@@ -78,7 +78,7 @@ def run(
             "Keine Quelle ist eingeschaltet",
             hint=f"in {workspace.config.file} bei einer Quelle enabled = true setzen oder eine anlegen",
         )
-    ctx.exit(_ingest(settings, workspace, sources, job, as_json))
+    ctx.exit(_ingest(settings, workspace, sources, job, as_json).exit_code)
 
 
 @click.command("import")
@@ -104,7 +104,7 @@ def import_(ctx: click.Context, path: Path, source_id: str | None, no_gate: bool
     source = _import_source(workspace, path, source_id)
     if no_gate:
         source = replace(source, gate=False)
-    ctx.exit(_ingest(settings, workspace, [source], Job(command="import", workers=workers), as_json))
+    ctx.exit(_ingest(settings, workspace, [source], Job(command="import", workers=workers), as_json).exit_code)
 
 
 def _import_export(workspace: Workspace, path: Path, as_json: bool) -> None:
@@ -186,10 +186,12 @@ def _ingest_due(settings: Settings, workspace: Workspace, sources: list[Source],
     sources = [source for source in sources if source.id in due]
     if sources:
         try:
-            return _ingest(settings, workspace, sources, job, as_json)
+            report = _ingest(settings, workspace, sources, job, as_json)
         except LockedError as error:
             hint = f"nichts zu tun, der nächste Termin holt es nach; sonst: {error.hint}"
             raise LockedError(f"{error.message}; fällig und nicht besucht: {len(sources)}", hint=hint) from error
+        if report.run_id:
+            return report.exit_code
     if as_json:
         nothing = RunReport(run_id="", started_at=now, finished_at=now, sources=(), exit_code=0)
         click.echo(json.dumps(summary(nothing), ensure_ascii=False))
@@ -200,7 +202,9 @@ def _ingest_due(settings: Settings, workspace: Workspace, sources: list[Source],
     return 0
 
 
-def _ingest(settings: Settings, workspace: Workspace, sources: list[Source], job: Job, as_json: bool) -> int:
+def _ingest(settings: Settings, workspace: Workspace, sources: list[Source], job: Job, as_json: bool) -> RunReport:
+    """Run and tell. A run of what is due may find that another one has just done it: it tells nothing and has no
+    `run_id`."""
     with reporter(settings, as_json=as_json) as progress:
         report = run_pipeline(
             workspace,
@@ -208,15 +212,16 @@ def _ingest(settings: Settings, workspace: Workspace, sources: list[Source], job
             command=job.command,
             limit=job.limit,
             since=job.since,
-            patient=job.patient,
+            patient=job.due,
+            choose=(lambda db: still_due(sources, db, utc_now())) if job.due else None,
             workers=job.workers,
             progress=progress,
         )
-    if as_json:
+    if report.run_id and as_json:
         click.echo(json.dumps(summary(report), ensure_ascii=False))
-    else:
+    elif report.run_id:
         say_report(report)
-    return report.exit_code
+    return report
 
 
 def summary(report: RunReport) -> dict[str, str | int | list[str] | None]:

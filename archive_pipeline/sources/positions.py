@@ -9,6 +9,7 @@ import tomllib
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 __all__ = ["KeyPath", "Position", "Positions"]
 
@@ -33,37 +34,46 @@ class Position:
 
 
 class Positions:
-    """The positions of all keys and values of `text`, which must be valid TOML with `\\n` line ends."""
+    """The positions of all keys and values of `text`, which must be valid TOML with `\\n` line ends. It is read when
+    the first of them is asked for: a text without mistakes needs none."""
 
     def __init__(self, text: str) -> None:
-        self._line_starts = [0, *(found.end() for found in re.finditer("\n", text))]
-        scanner = _Scanner(text)
+        self._text = text
+
+    @cached_property
+    def _scanned(self) -> "_Scanner":
+        scanner = _Scanner(self._text)
         scanner.read_document()
-        self._keys = scanner.keys
-        self._values = scanner.values
-        self._ends = scanner.ends
-        self.headers = tuple(scanner.headers)
+        return scanner
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *(found.end() for found in re.finditer("\n", self._text))]
+
+    @property
+    def headers(self) -> tuple[int, ...]:
         """Where the headers of tables stand, as offsets, in the order of the text."""
+        return tuple(self._scanned.headers)
 
     def __iter__(self) -> Iterator[KeyPath]:
-        return iter(self._keys)
+        return iter(self._scanned.keys)
 
     def of_key(self, path: KeyPath) -> Position:
         """Where the key (or the header of the table) stands; for an unknown path its nearest known parent."""
-        return self._nearest(self._keys, path)
+        return self._nearest(self._scanned.keys, path)
 
     def of_value(self, path: KeyPath) -> Position:
         """Where the value begins; for an unknown path its nearest known parent."""
-        return self._nearest(self._values, path)
+        return self._nearest(self._scanned.values, path)
 
     def lines_of(self, path: KeyPath) -> range:
         """The lines, counted from 0, that a key and its value take. Raises KeyError where no value is written."""
-        end = self._ends[path]
-        return range(bisect_right(self._line_starts, self._keys[path]) - 1, bisect_right(self._line_starts, end - 1))
+        start, end = self._scanned.keys[path], self._scanned.ends[path]
+        return range(bisect_right(self._line_starts, start) - 1, bisect_right(self._line_starts, end - 1))
 
     def span_of(self, path: KeyPath) -> tuple[int, int]:
         """Where a value begins, and the character behind it, as offsets. Raises KeyError where no value is written."""
-        return self._values[path], self._ends[path]
+        return self._scanned.values[path], self._scanned.ends[path]
 
     def _nearest(self, places: dict[KeyPath, int], path: KeyPath) -> Position:
         while path and path not in places:

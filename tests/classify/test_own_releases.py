@@ -8,8 +8,6 @@ release is not read rightly yet; the share of right ones may only rise. `-s` pri
 import hashlib
 import json
 import re
-import subprocess
-import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -31,7 +29,7 @@ def aside(release: dict[str, Any]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def found(apl: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What `try --batch` says of every release, by id."""
     folder = tmp_path_factory.mktemp("releases")
     lines = []
@@ -42,8 +40,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         known = source if any(source.values()) else None
         lines.append(json.dumps({"id": release["id"], "path": name, "url": release.get("url"), "source": known}))
     (folder / "manifest.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    command = [sys.executable, "-c", "from archive_pipeline.cli.main import main; main()", "try", "--batch"]
-    done = subprocess.run([*command, str(folder / "manifest.jsonl")], capture_output=True, text=True, check=True)
+    done = apl("try", "--batch", folder / "manifest.jsonl")
     return {line["id"]: line for line in map(json.loads, done.stdout.splitlines())}
 
 

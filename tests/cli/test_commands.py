@@ -326,7 +326,8 @@ def test_demo(apl: Any, tmp_path: Path) -> None:
     import shlex
 
     for command in commands:
-        assert apl(*shlex.split(command)).stdout
+        once = ["--get", "/"] if command.endswith(" serve") else []
+        assert apl(*shlex.split(command), *once).stdout
     again = apl("demo", tmp_path / "demo")
     assert "0 neu" in again.stdout
     (tmp_path / "fremd").mkdir()

@@ -83,13 +83,10 @@ def test_bytes_that_are_no_utf_8_in_arguments_and_names(apl: Any, archive: Path,
     folder.mkdir()
     (folder / os.fsdecode(b"m\xfcll.txt")).write_text(TEXT, encoding="utf-8")
     for path in (folder, folder / os.fsdecode(b"m\xfcll.txt")):
-        done = spawn("-C", archive, "import", path, "--json", stdout=subprocess.PIPE)
-        assert json.loads(done.stdout.splitlines()[-1])["new"] == 1, done.stderr
-    done = spawn("try", "--json", folder / os.fsdecode(b"m\xfcll.txt"), stdout=subprocess.PIPE)
-    assert json.loads(done.stdout)["status"] == "accepted"
+        assert apl.json("-C", archive, "import", path, "--json")["new"] == 1
+    assert apl.json("try", "--json", folder / os.fsdecode(b"m\xfcll.txt"))["status"] == "accepted"
     release = some_id(apl, archive)
-    done = spawn("-C", archive, "tag", release, os.fsdecode(b"+organisation:\xff"), stdout=subprocess.PIPE)
-    assert done.returncode == 0, done.stderr
+    apl("-C", archive, "tag", release, os.fsdecode(b"+organisation:\xff"))
     apl("-C", archive, "rebuild")
 
 
@@ -116,7 +113,7 @@ def test_a_batch_survives_every_line(apl: Any, tmp_path: Path) -> None:
     assert all(row["reason"] for row in rows[1:])
 
 
-def test_output_that_goes_nowhere(archive: Path, tmp_path: Path) -> None:
+def test_output_that_goes_nowhere(apl: Any, archive: Path, tmp_path: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         done = spawn("-C", archive, "export", "jsonl", stdout=full)
     assert done.returncode == 1
@@ -127,9 +124,8 @@ def test_output_that_goes_nowhere(archive: Path, tmp_path: Path) -> None:
         ["sh", "-c", '"$@" >&-', "sh", *command, "export", "jsonl"], capture_output=True, check=False, timeout=60
     )
     assert (shell.returncode, b"Fehler" in shell.stderr) == (0, False)
-    missing = spawn("-C", archive, "export", "jsonl", "-o", tmp_path / "fehlt" / "x.jsonl", stdout=subprocess.PIPE)
-    assert missing.returncode == 1
-    assert b"Unerwartet" not in missing.stderr
+    missing = apl("-C", archive, "export", "jsonl", "-o", tmp_path / "fehlt" / "x.jsonl", code=1)
+    assert "Unerwartet" not in missing.stderr
 
 
 def test_a_terminal_that_lacks_characters(archive: Path) -> None:

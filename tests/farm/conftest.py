@@ -1,13 +1,12 @@
 """The farm, serving while a test runs, and an archive folder that reads it."""
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +27,7 @@ class Fields:
     farm: Farm
     sites: list[Site]
     folder: Path
+    command_line: Any
 
     def workspace(self) -> Workspace:
         return open_workspace(self.folder)
@@ -39,18 +39,18 @@ class Fields:
         connections = Connections(resolve=self.farm.resolve, network=self.farm)
         return run(workspace, sources, connections=connections, **options)  # type: ignore[arg-type]
 
-    def start(self, *, largest_file: int = 0) -> subprocess.Popen[bytes]:
+    def start(self, *, largest_file: int = 0) -> Any:
         """One run in a process of its own, which may be kept from writing files larger than `largest_file`."""
         numbers = (self.farm.ports[80], self.farm.ports[443], largest_file)
-        script = str(Path(__file__).with_name("run_farm.py"))
-        return subprocess.Popen([sys.executable, script, str(self.folder), *map(str, numbers)], cwd=ROOT)
+        script = Path(__file__).with_name("run_farm.py")
+        return self.command_line.start(script, self.folder, *map(str, numbers), cwd=ROOT)
 
 
 MakeFields = Callable[[str], Fields]
 
 
 @pytest.fixture
-def make_fields(tmp_path: Path) -> Iterator[MakeFields]:
+def make_fields(apl: Any, tmp_path: Path) -> Iterator[MakeFields]:
     farm = Farm()
     sites = every_site(farm)
     with serving(farm, tmp_path):
@@ -59,7 +59,7 @@ def make_fields(tmp_path: Path) -> Iterator[MakeFields]:
             folder = tmp_path / name
             folder.mkdir()
             (folder / "sources.toml").write_text(sources_toml(sites), encoding="utf-8")
-            return Fields(farm, sites, folder)
+            return Fields(farm, sites, folder, apl)
 
         yield make
 

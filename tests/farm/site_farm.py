@@ -62,6 +62,7 @@ class Handler(BaseHTTPRequestHandler):
     """Asks the host that is meant for its answer."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # a body that is written after its head is not to wait for an acknowledgement
     server: "Server"
 
     def setup(self) -> None:

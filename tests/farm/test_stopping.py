@@ -1,12 +1,17 @@
 """A run that is asked to end: it archives what it has, says so, and the next one goes on."""
 
+import random
 import signal
 import time
 
+import pytest
 from sqlite_utils import Database
 
 from archive_pipeline.archive.database import open_database
 from tests.farm.conftest import Fields, MakeFields
+
+LARGEST_FILE = 1_000_000
+"""The size (bytes) that no file of the archive can pass; an archive begins with half of it."""
 
 
 def wait_for(fields: Fields, requests: int) -> None:
@@ -32,11 +37,20 @@ def test_asked_to_end_it_ends_in_order(make_fields: MakeFields) -> None:
     assert fields.start().wait(timeout=90) == 0
 
 
-def test_an_archive_that_can_not_be_written_ends_the_run(make_fields: MakeFields) -> None:
-    """A full disk is no fault of the sources: none is blamed, and nobody hangs."""
+@pytest.mark.parametrize(("filled", "size", "padding"), [("archive.db", 500_000, 0), ("*.warc.gz", 700_000, 200_000)])
+def test_an_archive_that_can_not_be_written_ends_the_run(
+    make_fields: MakeFields, filled: str, size: int, padding: int
+) -> None:
+    """A full disk is no fault of the sources: none is blamed, and nobody hangs. What comes to its limit first is the
+    database, whose log is longer than what is left of it, or the file of captures where pages are large."""
     fields = make_fields("archiv")
-    process = fields.start(largest_file=150_000)
+    for answer in [page for host in fields.farm.hosts.values() for page in host.pages.values()]:
+        if answer.fields["Content-Type"].startswith("text/html"):
+            answer.body += b"<!--" + random.Random(padding).randbytes(padding).hex().encode() + b"-->"
+    process = fields.start(largest_file=LARGEST_FILE)
     assert process.wait(timeout=60) != 0
+    assert len(fields.farm.visits) > 20, "it was no full disk that ended the run"
+    assert max(path.stat().st_size for path in fields.folder.rglob(filled)) > size
     db = open_archive(fields)
     assert list(db.query("SELECT reason FROM failure WHERE reason LIKE '%schreiben%'")) == []
     db.close()

@@ -281,17 +281,20 @@ def test_workers_end_with_their_parent(tmp_path: Path, number: signal.Signals) -
     ) as parent:
         assert parent.stdout is not None
         assert parent.stderr is not None
-        workers = [int(word) for word in parent.stdout.readline().split()]
-        assert workers
-        if number == signal.SIGKILL:
+        try:
+            workers = [int(word) for word in parent.stdout.readline().split()]
+            assert workers
+            if number == signal.SIGKILL:
+                parent.kill()
+            else:
+                os.killpg(parent.pid, number)
+            told = parent.stderr.read()  # until the workers have ended too, who write to it as well
+        finally:
             parent.kill()
-        else:
-            os.killpg(parent.pid, number)
-        told = parent.stderr.read()
-    until = time.monotonic() + 20
-    while any(_lives(worker) for worker in workers) and time.monotonic() < until:
+    until = time.monotonic() + 120
+    while any(_lives(worker) for worker in workers):
+        assert time.monotonic() < until, f"of {workers} some live on, two minutes after their parent"
         time.sleep(0.02)
-    assert not any(_lives(worker) for worker in workers)
     assert told.count("Traceback") == (1 if number == signal.SIGINT else 0), told  # the script's own
 
 

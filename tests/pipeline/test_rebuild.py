@@ -20,7 +20,7 @@ from archive_pipeline.model import Source
 from archive_pipeline.pipeline import run
 from archive_pipeline.rebuilding import rebuild
 from archive_pipeline.warc import WarcStore
-from archive_pipeline.workspace import Workspace, open_workspace
+from archive_pipeline.workspace import open_workspace
 
 TEXT = (
     "{title}\n\nKreis Heinsberg. Die neue Beratungsstelle für Zugewanderte hat {day} in Heinsberg eröffnet. "
@@ -180,32 +180,28 @@ def test_a_server_that_says_nothing_changed(tmp_path: Path, serve: Any) -> None:
         assert go(folder) == {"unchanged": 2}
 
 
-@pytest.fixture
-def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, object, str], None]:
-    """Rebuilds in a child that dies where it would call a function."""
-
-    def rebuild_until(folder: Path, owner: object, name: str) -> None:
-        child = os.fork()
-        if child == 0:
-            monkeypatch.setattr(owner, name, lambda *_, **__: os._exit(9))
-            try:
-                rebuild(open_workspace(folder))
-            finally:
-                os._exit(1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-
-    return rebuild_until
+KILLED = """
+import os, sys
+from pathlib import Path
+from archive_pipeline.rebuilding import rebuild
+from archive_pipeline.workspace import Workspace, open_workspace
+setattr(Workspace, sys.argv[2], lambda *_, **__: os._exit(9))
+rebuild(open_workspace(Path(sys.argv[1])))
+"""
+"""A rebuild that dies where it would take a step."""
 
 
 @pytest.mark.parametrize("step", ["build_index", "remove_index", "install_index"])
 def test_a_rebuild_killed_at_its_steps_leaves_no_old_index_with_a_new_database(
-    apl: Any, make_archive: Callable[..., Path], killed_at: Callable[..., None], step: str
+    apl: Any, make_archive: Callable[..., Path], tmp_path: Path, step: str
 ) -> None:
     folder = make_archive({"a.txt": FIRST, "b.txt": SECOND})
     go(folder)
     before = rows(folder)
     index = folder / "archive" / "index" / "whoosh"
-    killed_at(folder, Workspace, step)
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED, encoding="utf-8")
+    apl.run(script, folder, step, code=9)
     if step == "install_index":
         assert not index.exists()
     assert rows(folder) == before

@@ -1,10 +1,8 @@
 """`plugins new` writes plugins that work: loaded, checked and tested as they stand."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from click.testing import CliRunner
@@ -25,22 +23,19 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run_pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(folder)],
+def run_pytest(apl: Any, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    done: subprocess.CompletedProcess[str] = apl.run(
+        *("pytest", "-q", "-p", "no:cacheprovider", *options, folder),
+        code=None,
         cwd=folder.parent,
-        env=environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+        PYTHONDONTWRITEBYTECODE="1",
     )
+    return done
 
 
 @pytest.mark.parametrize("options", [(), ("--import-mode=importlib",)], ids=["as usual", "importlib"])
-def test_the_tests_of_new_plugins_pass_at_once(made: Path, options: tuple[str, ...]) -> None:
-    done = run_pytest(made, *options)
+def test_the_tests_of_new_plugins_pass_at_once(apl: Any, made: Path, options: tuple[str, ...]) -> None:
+    done = run_pytest(apl, made, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed" in done.stdout
 

@@ -1,8 +1,9 @@
 """Archives that live through simulated days: a source that does what a file says, and commands run at a given time."""
 
 import json
-import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -76,11 +77,16 @@ START = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 """A Monday, 07:00 in Germany."""
 
 
+LONGEST_WAIT = 120
+"""Seconds after which what a test waits for is not going to happen, on the busiest machine."""
+
+
 class Archive:
     """An archive folder; commands are given at a simulated time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, apl: Any) -> None:
         self.folder = folder
+        self._apl = apl
         self.now = START
         self.runner = CliRunner(env={"ARCHIVE_PIPELINE_BLOCK": INSTALLED})
         (folder / "plugins").mkdir(parents=True)
@@ -114,22 +120,23 @@ class Archive:
             assert found == code, f"{arguments} → {found}\n{result.output}\n{result.exception!r}"
         return result
 
-    def start(self, *arguments: str) -> int:
-        """Give a command in a process of its own, at the real time; returns its number."""
-        child = os.fork()
-        if child == 0:
-            try:
-                result = self.runner.invoke(command_line, ["-C", str(self.folder), *arguments])
-                (self.folder / "ended").write_text(f"{result.output}\n{result.exception!r}")
-            finally:
-                os._exit(0)
-        return child
-
-    def still_running(self) -> bool:
-        """True while the command that was started runs; fails with what it said when it has ended."""
-        ended = self.folder / "ended"
-        assert not ended.exists(), ended.read_text()
-        return True
+    @contextmanager
+    def running(self, *arguments: str, until: Callable[[], object]) -> Iterator[None]:
+        """A command in a process of its own, at the real time, which has come so far that `until` holds; it is killed
+        at the end. Fails with what the command said when it ends before, or does not get so far."""
+        said = self.folder / "said"
+        command = ("archive-pipeline", "-C", self.folder, *arguments)
+        started = self._apl.start(*command, stderr=said, ARCHIVE_PIPELINE_BLOCK=INSTALLED)
+        try:
+            deadline = time.monotonic() + LONGEST_WAIT
+            while not until():
+                assert started.poll() is None, said.read_text(encoding="utf-8")
+                assert time.monotonic() < deadline, f"not so far after {LONGEST_WAIT} seconds"
+                time.sleep(0.02)
+            yield
+        finally:
+            started.kill()
+            started.wait()
 
     def json(self, *arguments: str, code: int | None = 0) -> list[Any]:
         """The lines a command prints with --json."""
@@ -151,9 +158,9 @@ class Archive:
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
+def archive(apl: Any, tmp_path: Path) -> Archive:
     """An archive without sources."""
-    return Archive(tmp_path / "archiv")
+    return Archive(tmp_path / "archiv", apl)
 
 
 @pytest.fixture

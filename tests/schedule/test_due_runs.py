@@ -1,9 +1,6 @@
 """`run --due` through simulated days: who is visited, and that each due visit happens once."""
 
-import os
-import signal
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from archive_pipeline.cli import ingest
+from archive_pipeline.model import Source
+from archive_pipeline.scheduling import due_sources
+from archive_pipeline.workspace import Workspace
 
 SIX = 'schedule = "6h"'
 MORNING = 'schedule = "30 2 * * *"'
@@ -39,6 +41,32 @@ def test_nothing_due_still_ends_with_a_summary(archive: Any) -> None:
     assert line["type"] == "run_summary"
     assert (line["new"], line["exit_code"], line["run"]) == (0, 0, None)
     assert "Keine eingeschaltete Quelle hat einen Zeitplan" in archive("run", "--due").stderr
+
+
+def test_a_run_that_waited_for_another_one_repeats_none_of_its_visits(
+    archive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two timers at once: the second looks what is due before the first one has the archive to itself."""
+    archive.sources(eins=SIX, zwei=SIX)
+
+    def overtaken(workspace: Workspace, now: datetime) -> list[Source]:
+        found = due_sources(workspace, now)
+        monkeypatch.setattr(ingest, "due_sources", due_sources)
+        assert archive.visited(*others) == visited
+        return found
+
+    others, visited = ["eins"], ["eins"]
+    monkeypatch.setattr(ingest, "due_sources", overtaken)
+    assert archive.visited() == ["zwei"]
+    archive.later(hours=6)
+    others, visited = [], ["eins", "zwei"]
+    monkeypatch.setattr(ingest, "due_sources", overtaken)
+    [line] = archive.json("run", "--due")
+    assert (line["type"], line["run"], line["exit_code"]) == ("run_summary", None, 0)
+    assert len(archive.json("runs", "list")) == 3
+    archive.later(hours=6)
+    monkeypatch.setattr(ingest, "due_sources", overtaken)
+    assert "Nichts fällig" in archive("run", "--due").stderr
 
 
 def test_downtime_is_caught_up_with_one_visit(archive: Any) -> None:
@@ -147,12 +175,9 @@ def killed(archive: Any) -> Any:
     )
     toml.write_text(slow, encoding="utf-8")
     (archive.folder / "langsam").touch()
-    run = archive.start("run", "--due")
-    while not (archive.folder / "begonnen").exists() or not finished(archive.folder, "schnell"):
-        assert archive.still_running()
-        time.sleep(0.02)
-    os.kill(run, signal.SIGKILL)
-    os.waitpid(run, 0)
+    begun = archive.folder / "begonnen"
+    with archive.running("run", "--due", until=lambda: begun.exists() and finished(archive.folder, "schnell")):
+        pass
     (archive.folder / "langsam").unlink()
     archive.now = datetime.now(UTC)
     return archive

@@ -71,7 +71,9 @@ def test_the_end_of_a_run_is_waited_for(tmp_path: Path) -> None:
     )
     with looping(60, sys.executable, str(script)) as loop:
         lines(loop, 1)
+        deadline = time.monotonic() + 60
         while not (tmp_path / "ready").exists():
+            assert time.monotonic() < deadline, "the run never began"
             time.sleep(0.01)
         loop.send_signal(signal.SIGINT)
         assert rest(loop) == ["130 saved", "ended"]

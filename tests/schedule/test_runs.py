@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import os
-import signal
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -66,13 +64,9 @@ def test_a_run_that_was_killed_is_told_as_broken_off(archive: Any, apl: Any) -> 
     archive.sources(gut="")
     (archive.folder / "gut.json").unlink()
     os.mkfifo(archive.folder / "gut.json")  # reading it waits for ever
-    run = archive.start("run")
-    while not (listed := runs_of(apl, archive)) and archive.still_running():
-        time.sleep(0.05)
-    assert listed[0]["state"] == "running"
-    assert "Am Werk        PID" in apl("-C", archive.folder, "status").stdout
-    os.kill(run, signal.SIGKILL)
-    os.waitpid(run, 0)
+    with archive.running("run", until=lambda: runs_of(apl, archive)):
+        assert runs_of(apl, archive)[0]["state"] == "running"
+        assert "Am Werk        PID" in apl("-C", archive.folder, "status").stdout
     assert runs_of(apl, archive)[0]["state"] == "interrupted"
     assert "abgebrochen" in apl("-C", archive.folder, "runs", "list").stdout
     assert "abgebrochen, der nächste setzt fort" in apl("-C", archive.folder, "status").stdout
