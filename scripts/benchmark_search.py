@@ -1,22 +1,32 @@
-"""Our engines beside raw tantivy, raw SQLite FTS5 and stock Whoosh, in one run, query by query in turns.
+"""Our engines beside raw tantivy, raw SQLite FTS5 and stock Whoosh, in one run and in turns, by batch and by query.
 
-    .venv/bin/python scripts/benchmark_search.py [--documents 100000] [--rounds 3] [--engines a,b] [--folder F]
+    .venv/bin/python scripts/benchmark_search.py [--documents 100000] [--engines a,b] [--folder F] [--queries-only]
+        [--rounds 3] [--minutes 30] [--clock wall|cpu] [--json]
 
-Engines: whoosh, tantivy (ours, through `SearchService`, as the command line searches), raw-tantivy, fts5, stock-whoosh.
-With --folder indexes are kept and used again. The corpus is that of ../shared/eval/bench where it is there, else press
-releases made of the sample site's sentences. Peers analyse German with PyStemmer and a stop list; ours with the
-archive's own analysis. Needs the extra tantivy, and PyStemmer for the peers.
+Engines: whoosh, tantivy (ours, through `SearchService`, as the command line searches), tantivy-index and whoosh-index
+(the same indexes asked without the service: trees in, keys out, no snippets), raw-tantivy, fts5, stock-whoosh.
+With --folder indexes are kept and used again; --queries-only builds none, and takes those that are there. --minutes
+ends the rounds of queries early. --clock cpu counts the processor time of this process, which other programs disturb
+less.
 
-Prints documents indexed per second of processor time, bytes a document, and p50/p95 in milliseconds by class of query;
-last, how long it takes to add 50 documents and see them.
+The corpus is that of ../shared/eval/bench where it is there, else press releases made of the sample site's sentences.
+Peers analyse German with PyStemmer and a stop list; ours with the archive's own analysis. Texts that ours show come
+from an SQLite file, as in an archive. Needs the extra tantivy, and PyStemmer for the peers.
+
+Prints documents indexed per second of processor time, bytes a document, p50/p95 in milliseconds by class of query, and
+how long it takes to add 50 documents and see them (median and longest of five times); beside each pair of ours and its
+peer the ratio, of queries that of p95.
 """
 
 import argparse
 import gc
 import importlib.util
 import json
+import math
+import os
 import random
 import re
+import shutil
 import sqlite3
 import statistics
 import sys
@@ -25,9 +35,9 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,8 +48,11 @@ from archive_pipeline.index.tantivy_engine import TantivyEngine
 from archive_pipeline.index.whoosh_engine import WhooshEngine
 from archive_pipeline.language.analysis import is_stop_word
 from archive_pipeline.language.words import STOP_WORDS
-from archive_pipeline.protocols import Index, IndexDocument, IndexEngine
+from archive_pipeline.protocols import Index, IndexDocument, IndexEngine, SearchRequest
+from archive_pipeline.query import Node
+from archive_pipeline.search.cursor import Sort
 from archive_pipeline.search.names import VocabularyNames
+from archive_pipeline.search.parser import Match
 from archive_pipeline.search.service import FoundRelease, SearchService
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,6 +61,14 @@ FIELDS = ("district", "party", "organisation", "topic")
 TODAY = date(2026, 11, 22)
 WORD = re.compile(r"\w+")
 BATCH = 5_000
+QUERY_SAMPLE = 20_000
+ADDED, ADDITIONS, FIRST_ADDED = 50, 5, 10_000_000
+PEERS = {
+    "tantivy": "raw-tantivy",
+    "tantivy-index": "raw-tantivy",
+    "whoosh": "stock-whoosh",
+    "whoosh-index": "stock-whoosh",
+}
 PHRASES = (
     "in der sitzung",
     "bürgerinnen und bürger",
@@ -81,8 +102,14 @@ class Query:
 class Engine(Protocol):
     """One competitor."""
 
-    def build(self, documents: Iterable[Document]) -> None:
-        """Index everything, in batches, to the last commit."""
+    def create(self) -> None:
+        """Begin an empty index."""
+
+    def write(self, documents: Sequence[Document]) -> None:
+        """Index a batch and commit it."""
+
+    def finish(self) -> None:
+        """What is done once after the last batch."""
 
     def open(self) -> None:
         """Be ready to answer."""
@@ -179,32 +206,29 @@ def queries(sample: Sequence[Document], per_class: int = 12) -> list[Query]:
 class Ours:
     """One of our engines, through the search service."""
 
-    def __init__(self, engine: IndexEngine, folder: Path, texts: dict[str, Document]) -> None:
+    def __init__(self, engine: IndexEngine, folder: Path, texts: "Texts") -> None:
         self._engine, self._folder, self._texts = engine, folder / "index", texts
 
-    def build(self, documents: Iterable[Document]) -> None:
-        index = self._engine.create(self._folder)
-        for number, batch in enumerate(_batches(documents), start=1):
-            index.upsert([_index_document(document) for document in batch])
-            index.commit(number)
-        index.close()
+    def create(self) -> None:
+        self._index: Index = self._engine.create(self._folder)
+
+    def write(self, documents: Sequence[Document]) -> None:
+        self._index.upsert([_index_document(document) for document in documents])
+        self._index.commit(self._index.seq() + 1)
+
+    def finish(self) -> None:
+        self._index.close()
 
     def open(self) -> None:
-        self._index: Index = self._engine.open(self._folder)
+        self._index = self._engine.open(self._folder)
         self._service = SearchService(index=self._index, releases=self, names=VocabularyNames([]))
 
     def found_releases(self, ids: Sequence[str]) -> Iterable[FoundRelease]:
-        """The texts of hits, from memory, as the raw engines have theirs in their own stores."""
-        for key in ids:
-            document = self._texts[key]
-            yield FoundRelease(id=key, title=document.title, text=document.text, published=document.published)
+        """The texts of hits."""
+        return self._texts.found_releases(ids)
 
     def ask(self, query: Query) -> int:
-        text = {"phrase": f'"{query.text}"', "prefix": f"{query.text}*", "fuzzy": f"{query.text}~"}.get(
-            query.kind, query.text
-        )
-        if query.kind == "filter":
-            text += f" kreis:{query.district}"
+        text = self._text(query)
         results = self._service.search(
             text,
             today=TODAY,
@@ -215,13 +239,58 @@ class Ours:
         )
         return results.total if query.kind == "count" else len(results.hits)
 
+    def _text(self, query: Query) -> str:
+        text = {"phrase": f'"{query.text}"', "prefix": f"{query.text}*", "fuzzy": f"{query.text}~"}.get(
+            query.kind, query.text
+        )
+        if query.kind == "filter":
+            text += f" kreis:{query.district}"
+        return text
+
     def add(self, documents: Sequence[Document]) -> int:
         index = self._engine.open(self._folder, writable=True)
         index.upsert([_index_document(document) for document in documents])
-        index.commit(10**9)
+        index.commit(index.seq() + 1)
         index.close()
         self.open()
         return self._index.count()
+
+
+class IndexAlone(Ours):
+    """One of our engines without the service around it; the trees are made once."""
+
+    def open(self) -> None:
+        super().open()
+        self._trees: dict[Query, Node] = {}
+
+    def ask(self, query: Query) -> int:
+        node = self._trees.get(query)
+        if node is None:
+            match: Match = "any" if query.kind == "or" else "all"
+            node = self._trees[query] = self._service.parse(self._text(query), today=TODAY, match=match).node
+        sort: Sort = "newest" if query.kind == "bydate" else "score"
+        facets = FIELDS if query.kind == "facets" else ()
+        limit = 0 if query.kind == "count" else 10
+        result = self._index.search(SearchRequest(node=node, sort=sort, facets=facets, limit=limit))
+        return result.total if query.kind == "count" else len(result.hits)
+
+
+class Texts:
+    """Titles and texts by key."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path)
+        self._db.execute("CREATE TABLE IF NOT EXISTS release (key TEXT PRIMARY KEY, title, text, published)")
+
+    def keep(self, documents: Iterable[Document]) -> None:
+        rows = ((one.key, one.title, one.text, one.published.isoformat()) for one in documents)
+        self._db.executemany("INSERT OR REPLACE INTO release VALUES (?, ?, ?, ?)", rows)
+        self._db.commit()
+
+    def found_releases(self, ids: Sequence[str]) -> Iterator[FoundRelease]:
+        marks = ", ".join("?" * len(ids))
+        for key, title, text, day in self._db.execute(f"SELECT * FROM release WHERE key IN ({marks})", ids):
+            yield FoundRelease(id=key, title=title, text=text, published=date.fromisoformat(day))
 
 
 def _index_document(document: Document) -> IndexDocument:
@@ -286,11 +355,13 @@ class RawTantivy:
         index.register_tokenizer("german", analysis.filter(tantivy.Filter.stemmer("german")).build())
         return index
 
-    def build(self, documents: Iterable[Document]) -> None:
-        for batch in _batches(documents):
-            self._write(batch)
+    def create(self) -> None:
+        self._opened()
 
-    def _write(self, documents: Sequence[Document]) -> None:
+    def finish(self) -> None:
+        pass
+
+    def write(self, documents: Sequence[Document]) -> None:
         writer = self._opened().writer(128_000_000, 1)
         for document in documents:
             made = tantivy.Document(key=document.key, title=document.title, text=document.text)
@@ -335,7 +406,7 @@ class RawTantivy:
         return int(found.count) if query.kind == "count" else len(shown)
 
     def add(self, documents: Sequence[Document]) -> int:
-        self._write(documents)
+        self.write(documents)
         self.open()
         return self._searcher.num_docs
 
@@ -346,14 +417,14 @@ class Fts5:
     def __init__(self, folder: Path) -> None:
         self._path = str(folder / "fts5.db")
 
-    def build(self, documents: Iterable[Document]) -> None:
+    def create(self) -> None:
         self.open()
-        for batch in _batches(documents):
-            self._write(batch)
+
+    def finish(self) -> None:
         self._db.execute("INSERT INTO words(words) VALUES ('optimize')")
         self._db.commit()
 
-    def _write(self, documents: Sequence[Document]) -> None:
+    def write(self, documents: Sequence[Document]) -> None:
         for document in documents:
             number = int(document.key, 16)
             row = (number, document.key, document.text, document.published.isoformat())
@@ -420,7 +491,7 @@ class Fts5:
         return [term for term, _, _ in near]
 
     def add(self, documents: Sequence[Document]) -> int:
-        self._write(documents)
+        self.write(documents)
         self.open()
         return int(self._db.execute("SELECT count(*) FROM document").fetchone()[0])
 
@@ -442,12 +513,13 @@ class StockWhoosh:
             **{field: fields.KEYWORD(commas=True, stored=True) for field in FIELDS},
         )
 
-    def build(self, documents: Iterable[Document]) -> None:
+    def create(self) -> None:
         self._opened = self._index_module.create_in(self._folder, self._schema)
-        for batch in _batches(documents):
-            self._write(batch)
 
-    def _write(self, documents: Sequence[Document]) -> None:
+    def finish(self) -> None:
+        pass
+
+    def write(self, documents: Sequence[Document]) -> None:
         writer = self._opened.writer(limitmb=256)
         for document in documents:
             writer.add_document(
@@ -489,101 +561,183 @@ class StockWhoosh:
         return len(found) if query.kind == "count" else found.scored_length()
 
     def add(self, documents: Sequence[Document]) -> int:
-        self._write(documents)
+        self.write(documents)
         self.open()
         return int(self._searcher.doc_count())
 
 
-def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    batch: list[Document] = []
-    for document in documents:
-        batch.append(document)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+Figures = dict[str, dict[str, tuple[float, float]]]
+
+
+class Measurement:
+    """Engines of one folder, and what has been found out about them there."""
+
+    def __init__(self, folder: Path, names: Sequence[str], clock: Callable[[], float]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._clock = folder, clock
+        self._notes = folder / "built.json"
+        self.built: dict[str, Any] = json.loads(self._notes.read_text("utf-8")) if self._notes.exists() else {}
+        self._texts = Texts(folder / "texts.db")
+        makers: dict[str, Callable[[Path], Engine]] = {
+            "whoosh": lambda place: Ours(WhooshEngine(), place, self._texts),
+            "tantivy": lambda place: Ours(TantivyEngine(), place, self._texts),
+            "whoosh-index": lambda place: IndexAlone(WhooshEngine(), place, self._texts),
+            "tantivy-index": lambda place: IndexAlone(TantivyEngine(), place, self._texts),
+            "raw-tantivy": RawTantivy,
+            "fts5": Fts5,
+            "stock-whoosh": StockWhoosh,
+        }
+        self.engines = {name: makers[name](folder / _place(name)) for name in names}
+
+    def build(self, count: int) -> None:
+        """Write the batches to every engine that is not there yet, in turns."""
+        missing = [name for name in dict.fromkeys(map(_place, self.engines)) if name not in self.built]
+        if not set(missing) <= set(self.engines):
+            sys.exit(f"to be built first: {', '.join(missing)}")
+        seconds = dict.fromkeys(missing, 0.0)
+        for name in missing:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+            (self._folder / name).mkdir()
+            self.engines[name].create()
+        for start in range(0, count if missing else 0, BATCH):
+            batch = list(documents(min(BATCH, count - start), start))
+            self._texts.keep(batch)
+            for name in missing:
+                seconds[name] += _processor(partial(self.engines[name].write, batch))
+            print(f"{start + len(batch)} of {count} written", file=sys.stderr)
+        for name in missing:
+            seconds[name] += _processor(self.engines[name].finish)
+            size = sum(path.stat().st_size for path in (self._folder / name).rglob("*") if path.is_file())
+            rate, size = round(count / seconds[name]), size // count
+            self.built[name] = {"documents": count, "documents/CPU-s": rate, "bytes/document": size}
+            self._notes.write_text(json.dumps(self.built, indent=1), encoding="utf-8")
+
+    def open(self) -> None:
+        for engine in self.engines.values():
+            engine.open()
+
+    def queries(self) -> list[Query]:
+        """Chosen by the first 20,000 documents, and kept."""
+        path = self._folder / "queries.json"
+        if not path.exists():
+            size = min(QUERY_SAMPLE, *(built["documents"] for built in self.built.values()))
+            chosen = [asdict(query) for query in queries(list(documents(size)))]
+            path.write_text(json.dumps(chosen, ensure_ascii=False, indent=1), encoding="utf-8")
+        return [Query(**row) for row in json.loads(path.read_text("utf-8"))]
+
+    def times(self, rounds: int, minutes: float) -> Figures:
+        """p50 and p95 by class and engine, in milliseconds."""
+        asked = self.queries()
+        end = time.monotonic() + 60 * minutes
+        found: dict[str, dict[str, list[float]]] = {}
+        gc.collect()
+        gc.freeze()
+        for _ in range(rounds):
+            for query in asked:
+                if time.monotonic() > end and len(found) == len({one.kind for one in asked}):
+                    break
+                for name, engine in self.engines.items():
+                    taken = 1000 * self._timed(partial(engine.ask, query))
+                    found.setdefault(query.kind, {}).setdefault(name, []).append(taken)
+        return {
+            kind: {name: (statistics.median(those), _percentile(those)) for name, those in named.items()}
+            for kind, named in found.items()
+        }
+
+    def additions(self) -> dict[str, tuple[float, float]]:
+        """Seconds for adding documents and seeing them, median and longest."""
+        taken: dict[str, list[float]] = {}
+        for _ in range(ADDITIONS):
+            start = self.built.get("added", FIRST_ADDED)
+            more = list(documents(ADDED, start))
+            self._texts.keep(more)
+            for name, engine in self.engines.items():
+                if name == _place(name):
+                    taken.setdefault(name, []).append(self._timed(partial(engine.add, more)))
+            self.built["added"] = start + ADDED
+            self._notes.write_text(json.dumps(self.built, indent=1), encoding="utf-8")
+        return {name: (statistics.median(those), max(those)) for name, those in taken.items()}
+
+    def _timed(self, action: Callable[[], object]) -> float:
+        before = self._clock()
+        action()
+        return self._clock() - before
+
+
+def _place(name: str) -> str:
+    """The folder of an engine's index, which it may share with another one."""
+    return name.removesuffix("-index")
+
+
+def _processor(action: Callable[[], object]) -> float:
+    gc.collect()
+    before = time.process_time()
+    action()
+    return time.process_time() - before
+
+
+def _percentile(those: Sequence[float]) -> float:
+    return sorted(those)[int(len(those) * 0.95)]
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--documents", type=int, default=100_000)
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--minutes", type=float, default=60)
     options.add_argument("--engines", default="tantivy,raw-tantivy,fts5,whoosh,stock-whoosh")
     options.add_argument("--folder", type=Path)
+    options.add_argument("--queries-only", action="store_true")
+    options.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     options.add_argument("--json", action="store_true")
     chosen = options.parse_args()
-    root = chosen.folder or Path(tempfile.mkdtemp(prefix="search-"))
-    corpus = list(documents(chosen.documents))
-    more = list(documents(50, chosen.documents + 1_000))
-    texts = {document.key: document for document in (*corpus, *more)}
-    makers: dict[str, Callable[[Path], Engine]] = {
-        "whoosh": lambda folder: Ours(WhooshEngine(), folder, texts),
-        "tantivy": lambda folder: Ours(TantivyEngine(), folder, texts),
-        "raw-tantivy": RawTantivy,
-        "fts5": Fts5,
-        "stock-whoosh": StockWhoosh,
+    clock = time.process_time if chosen.clock == "cpu" else time.perf_counter
+    folder = chosen.folder or Path(tempfile.mkdtemp(prefix="search-"))
+    measurement = Measurement(folder, chosen.engines.split(","), clock)
+    if chosen.queries_only:
+        missing = [name for name in measurement.engines if _place(name) not in measurement.built]
+        if missing:
+            sys.exit(f"not built in {folder}: {', '.join(missing)}")
+    else:
+        measurement.build(chosen.documents)
+    measurement.open()
+    report = {
+        "clock": chosen.clock,
+        "load": os.getloadavg()[0],
+        "index": {name: measurement.built[_place(name)] for name in measurement.engines},
+        "queries, milliseconds": measurement.times(chosen.rounds, chosen.minutes),
+        "add 50, seconds": measurement.additions(),
     }
-    report: dict[str, Any] = {"documents": chosen.documents, "index": {}, "queries": {}, "add 50, seconds": {}}
-    engines: dict[str, Engine] = {}
-    for name in chosen.engines.split(","):
-        folder = root / name
-        engines[name] = makers[name](folder) if folder.exists() else _built(makers[name], name, folder, corpus, report)
-        engines[name].open()
-        print(f"{name} ready", file=sys.stderr)
-    for kind, times in _timed(engines, queries(corpus[:20_000]), chosen.rounds).items():
-        report["queries"][kind] = times
-    for name, engine in engines.items():
-        before = time.perf_counter()
-        engine.add(more)
-        report["add 50, seconds"][name] = round(time.perf_counter() - before, 3)
-    print(json.dumps(report, indent=1) if chosen.json else _table(report, list(engines)))
-
-
-def _built(
-    make: Callable[[Path], Engine], name: str, folder: Path, corpus: Sequence[Document], report: dict[str, Any]
-) -> Engine:
-    folder.mkdir(parents=True)
-    engine = make(folder)
-    gc.collect()
-    before = time.process_time()
-    engine.build(corpus)
-    seconds = time.process_time() - before
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    report["index"][name] = {"documents/CPU-s": round(len(corpus) / seconds), "bytes/document": size // len(corpus)}
-    return engine
-
-
-def _timed(
-    engines: dict[str, Engine], asked: Sequence[Query], rounds: int
-) -> dict[str, dict[str, tuple[float, float]]]:
-    times: dict[str, dict[str, list[float]]] = {}
-    for _ in range(rounds):
-        for query in asked:
-            for name, engine in engines.items():
-                before = time.perf_counter()
-                engine.ask(query)
-                taken = (time.perf_counter() - before) * 1000
-                times.setdefault(query.kind, {}).setdefault(name, []).append(taken)
-    return {
-        kind: {
-            name: (round(statistics.median(those), 2), round(sorted(those)[int(len(those) * 0.95)], 2))
-            for name, those in named.items()
-        }
-        for kind, named in times.items()
-    }
+    print(json.dumps(report, indent=1) if chosen.json else _table(report, list(measurement.engines)))
 
 
 def _table(report: dict[str, Any], names: Sequence[str]) -> str:
-    rows = [f"{report['documents']} documents", f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    """A Markdown table; behind the engines one column of ratios for each of ours whose peer is there."""
+    pairs = [(ours, peer) for ours, peer in PEERS.items() if ours in names and peer in names]
+    heads = [*names, *(f"{ours} : {peer}" for ours, peer in pairs)]
+    counts = sorted({report["index"][name]["documents"] for name in names})
+    sizes = " and ".join(f"{count:,}" for count in counts)
+    rows = [
+        f"{sizes} documents, {report['clock']} clock, load {report['load']:.1f}",
+        "",
+        f"| | {' | '.join(heads)} |",
+        "|---" * (len(heads) + 1) + "|",
+    ]
     for figure in ("documents/CPU-s", "bytes/document"):
-        values = [str(report["index"].get(name, {}).get(figure, "–")) for name in names]
-        rows.append(f"| {figure} | {' | '.join(values)} |")
-    for kind, named in report["queries"].items():
-        rows.append(f"| {kind} | {' | '.join(f'{named[name][0]} / {named[name][1]}' for name in names)} |")
+        values = {name: report["index"][name][figure] for name in names}
+        rows.append(_row(figure, [f"{values[name]:,}" for name in names], [values[a] / values[b] for a, b in pairs]))
+    for kind, named in report["queries, milliseconds"].items():
+        ratios = [named[ours][1] / named[peer][1] for ours, peer in pairs]
+        rows.append(_row(kind, [f"{named[name][0]:.2f} / {named[name][1]:.2f}" for name in names], ratios))
     added = report["add 50, seconds"]
-    rows.append(f"| add 50, s | {' | '.join(str(added[name]) for name in names)} |")
+    ratios = [added[_place(ours)][0] / added[peer][0] if _place(ours) in added else math.nan for ours, peer in pairs]
+    shown = [f"{added[name][0]:.3f} / {added[name][1]:.3f}" if name in added else "–" for name in names]
+    rows.append(_row("add 50, s", shown, ratios))
     return "\n".join(rows)
+
+
+def _row(head: str, values: Sequence[str], ratios: Sequence[float]) -> str:
+    return f"| {' | '.join([head, *values, *(f'{ratio:.2f}' for ratio in ratios)])} |"
 
 
 if __name__ == "__main__":

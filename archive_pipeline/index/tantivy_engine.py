@@ -1,77 +1,46 @@
 """The fast engine: tantivy, behind the same protocol as Whoosh. Needs the extra `tantivy`.
 
-Terms come finished from `index.terms`, so that both engines find the same releases. Every text is indexed three
-times: all keys (words and compound parts) for words, the keys of words with their positions for phrases, and the
-folded forms for exact, prefix and fuzzy search. Nothing is stored but the key. This module alone imports tantivy.
+Terms come finished from the analysis, so that both engines find the same releases: `tantivy_documents` hands them over,
+`tantivy_queries` asks for them. This module alone imports tantivy.
 """
 
 import importlib
 import json
 import os
-import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
-from itertools import accumulate, islice, product, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archive_pipeline.errors import IndexingError, LockedError, MissingExtraError, QueryError
 from archive_pipeline.index.batches import uncollected
-from archive_pipeline.index.terms import (
-    MAX_EXPANSIONS,
-    PART_SIGN,
-    PERIODS,
-    FieldTerms,
-    WordQuery,
-    document_terms,
-    exact_forms,
-    nearest_forms,
-    phrase_query,
-    phrase_slop,
-    word_query,
-)
+from archive_pipeline.index.tantivy_documents import make_document, make_schema, register_tokenizer
+from archive_pipeline.index.tantivy_queries import Translation, Vocabulary
+from archive_pipeline.index.terms import PERIODS
 from archive_pipeline.language.analysis import ANALYSIS_VERSION
-from archive_pipeline.language.folding import fold
 from archive_pipeline.protocols import EngineHit, EngineResult, FacetCount, Index, IndexDocument, SearchRequest
-from archive_pipeline.query import (
-    FILTER_FIELDS,
-    All,
-    And,
-    Exact,
-    Filter,
-    Fuzzy,
-    Node,
-    Not,
-    Or,
-    Phrase,
-    Prefix,
-    Range,
-    Term,
-)
+from archive_pipeline.query import FILTER_FIELDS
 
 if TYPE_CHECKING:
     import tantivy
 
 __all__ = ["TantivyEngine"]
 
-_VERSION = "tantivy-2"
+_VERSION = "tantivy-3"
 _VERSION_FILE = "version.json"
 _SEQ_FILE = "seq"
 _HEAP_BYTES = 128_000_000
 _THREADS = 1
 _REBUILD = "archive-pipeline rebuild"
-_TEXTS = ("text", "title", "quote", "speaker")
-_DAY_DIGITS = 7
-_NO_DAY = 10**_DAY_DIGITS - 1
-_WIDEST_TIE = 5_000
-"""Hits of one score that are put in order by date and key; more stay in the order of the index."""
 _SPARE = 32
+"""Hits asked for beyond a page, so that those that tie with its last one are among them."""
+_MORE = 16
+"""How many times as many are asked for when they are not."""
 _BUCKETS = 65_000
 """Values a facet can have: tantivy's own limit for one aggregation."""
-_MAX_CHOICES = 64
 
 
 class TantivyEngine:
@@ -86,7 +55,7 @@ class TantivyEngine:
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         with _damage_as_error(folder):
-            library.Index(_schema(library), path=str(folder))
+            library.Index(make_schema(library), path=str(folder))
         _write_atomically(folder / _SEQ_FILE, "0")
         _write_atomically(folder / _VERSION_FILE, json.dumps({"engine": self.version}))
         return _TantivyIndex(library, folder, writable=True)
@@ -117,22 +86,6 @@ def _library() -> Any:
         ) from error
 
 
-def _schema(library: Any) -> "tantivy.Schema":
-    builder = library.SchemaBuilder()
-    builder.add_text_field("key", tokenizer_name="raw", index_option="basic")
-    for field in _TEXTS:
-        builder.add_text_field(f"{field}_any", tokenizer_name="whitespace", index_option="freq")
-        builder.add_text_field(f"{field}_key", tokenizer_name="raw", index_option="position")
-        builder.add_text_field(f"{field}_form", tokenizer_name="whitespace", index_option="freq")
-    builder.add_text_field("newest", tokenizer_name="raw", index_option="basic", fast=True, stored=True)
-    builder.add_text_field("oldest", tokenizer_name="raw", index_option="basic", fast=True)
-    for day in ("published", "captured"):
-        builder.add_integer_field(day, indexed=True, fast=True)
-    for field in (*FILTER_FIELDS, *PERIODS):
-        builder.add_text_field(field, tokenizer_name="raw", index_option="basic", fast=True)
-    return builder.build()  # type: ignore[no-any-return]
-
-
 class _TantivyIndex:
     """An open index. Searches see the state it was opened in, or the last own commit."""
 
@@ -142,13 +95,13 @@ class _TantivyIndex:
         self._writable = writable
         self._pending: dict[str, IndexDocument | None] = {}
         self._lock = threading.RLock()
-        self._forms: dict[tuple[str, str], tuple[str, ...]] = {}
         with _damage_as_error(folder):
             # seq first: it may be older than the postings, never newer
             self._seq = int((folder / _SEQ_FILE).read_text("ascii"))
             self._index: tantivy.Index = library.Index.open(str(folder))
+            register_tokenizer(library, self._index)
             self._index.config_reader(reload_policy="manual")
-            self._searcher: tantivy.Searcher | None = self._index.searcher()
+            self._state: _State | None = _State(library, self._index)
 
     def upsert(self, documents: Sequence[IndexDocument]) -> None:
         """Add or replace documents by key. They wait in memory until `commit`: commit in batches."""
@@ -175,8 +128,7 @@ class _TantivyIndex:
             self._pending.clear()
             self._seq = seq
             self._index.reload()
-            self._searcher = self._index.searcher()
-            self._forms.clear()
+            self._state = _State(self._library, self._index)
 
     def seq(self) -> int:
         """The change number of the last commit, 0 for a new index."""
@@ -184,43 +136,35 @@ class _TantivyIndex:
 
     def count(self) -> int:
         """How many documents the index holds."""
-        return self._open_searcher().num_docs
+        return self._open_state().searcher.num_docs
 
     def search(self, request: SearchRequest) -> EngineResult:
         """Answer a query. Raises QueryError, IndexingError. Safe to call from several threads."""
-        searcher = self._open_searcher()
+        state = self._open_state()
         with _damage_as_error(self._folder):
-            translation = _Translation(self._library, self._index, self._forms_with)
-            query, is_flat = translation.query(request.node)
-            hits, total = self._page(searcher, query, request, is_flat=is_flat)
-            undated: Any = searcher.search(translation.undated(query), 1, count=True) if total else None
-            return EngineResult(
-                hits=hits,
-                total=total,
-                undated=undated.count if total else 0,
-                facets=tuple((field, self._facet(searcher, query, field)) for field in request.facets),
-            )
+            return state.search(request)
 
     def forms(self, prefix: str) -> Sequence[str]:
         """The folded word forms of titles and texts that begin so, sorted. Raises IndexingError."""
+        state = self._open_state()
         with _damage_as_error(self._folder):
-            return self._forms_with("text", prefix)
+            return state.vocabulary.forms("text", prefix)
 
     def close(self) -> None:
         """Release files; uncommitted changes are lost."""
         with self._lock:
             self._pending.clear()
-            self._searcher = None
+            self._state = None
 
     def _check_writable(self) -> None:
         if not self._writable:
             raise IndexingError("Der Suchindex ist nur zum Lesen geöffnet", hint="mit writable=True öffnen")
 
-    def _open_searcher(self) -> "tantivy.Searcher":
-        searcher = self._searcher
-        if searcher is None:
+    def _open_state(self) -> "_State":
+        state = self._state
+        if state is None:
             raise IndexingError("Der Suchindex ist schon geschlossen", hint="neu öffnen")
-        return searcher
+        return state
 
     def _write(self) -> None:
         """One writer for one commit: the lock is held no longer, and merges are over when it ends (otherwise old
@@ -233,251 +177,151 @@ class _TantivyIndex:
             raise LockedError(
                 f"Ein anderer Prozess schreibt in den Suchindex {self._folder}", hint="warten und wiederholen"
             ) from None
-        known = self._open_searcher().num_docs
+        known = self._open_state().searcher.num_docs
         for key, document in self._pending.items():
             if known:
                 writer.delete_documents_by_term("key", key)
             if document is not None:
-                writer.add_document(_document(self._library, document))
+                writer.add_document(make_document(self._library, document))
         writer.commit()
         writer.garbage_collect_files()
         writer.wait_merging_threads()
 
-    def _forms_with(self, field: str, prefix: str) -> tuple[str, ...]:
-        """All folded forms that begin so; kept, because many queries ask for the same first letters."""
-        known = self._forms.get((field, prefix))
-        if known is None:
-            found = self._open_searcher().terms_with_prefix(f"{field}_form", prefix)
-            known = self._forms[field, prefix] = tuple(sorted(form for form, count in found if count))
-        return known
+
+class _State:
+    """One state of an index: what is found in it stays the same."""
+
+    def __init__(self, library: Any, index: "tantivy.Index") -> None:
+        self.searcher: tantivy.Searcher = index.searcher()
+        self.vocabulary = Vocabulary(self.searcher)
+        self._library = library
+        self._translation = Translation(library, index.schema, self.vocabulary)
+
+    def search(self, request: SearchRequest) -> EngineResult:
+        query, is_flat = self._translation.query(request.node)
+        hits, total = self._page(query, request, is_flat=is_flat)
+        facets = self._facets(query, request.facets) if request.facets else ()
+        return EngineResult(hits=hits, total=total, undated=self._undated(query, total, facets), facets=facets)
 
     def _page(
-        self, searcher: "tantivy.Searcher", query: "tantivy.Query", request: SearchRequest, *, is_flat: bool
+        self, query: "tantivy.Query", request: SearchRequest, *, is_flat: bool
     ) -> tuple[tuple[EngineHit, ...], int]:
         """The asked page and the number of all hits."""
-        end = request.offset + request.limit
         if request.limit <= 0:
-            found: Any = searcher.search(query, 1, count=True)
-            return (), found.count
+            return (), self._count(query)
+        begin, end = request.offset, request.offset + request.limit
         if request.sort != "score" or is_flat:
             field = "oldest" if request.sort == "oldest" else "newest"
-            found = searcher.search(  # its type leaves `count` out
+            first, dated, total = self._by_rank(query, field, begin, end)
+            placed = [(0.0, rank, address) for rank, address in dated]
+        else:
+            first, hits, total = self._by_score(query, begin, end)
+            placed = self._ranked(hits)
+        return tuple(self._with_keys(placed, begin - first, end - first)), total
+
+    def _count(self, query: "tantivy.Query") -> int:
+        found: Any = self.searcher.search(query, 1, count=True, order_by_field="newest")  # no scores are computed
+        return int(found.count)
+
+    def _undated(self, query: "tantivy.Query", total: int, facets: Sequence[tuple[str, Sequence[FacetCount]]]) -> int:
+        """How many hits have no date; when years are counted, what they leave."""
+        if not total or not self.vocabulary.has_undated:
+            return 0
+        for field, counts in facets:
+            if field in PERIODS:
+                return total - sum(count.count for count in counts)
+        return self._count(self._translation.undated(query))
+
+    def _by_rank(
+        self, query: "tantivy.Query", field: str, begin: int, end: int
+    ) -> tuple[int, list[tuple[int, Any]], int]:
+        """The hits of a page by a number that holds day and key, with all that tie with its first and last one: the
+        place of the first of them, they themselves, and the number of all hits."""
+        spare = _SPARE
+        while True:
+            first, behind = max(0, begin - spare), end + spare
+            found: Any = self.searcher.search(
                 query,
-                request.limit,
+                behind - first,
                 count=True,
                 order_by_field=field,
-                offset=request.offset,
+                offset=first,
                 order=self._library.Order.Asc,
             )
-            return tuple(EngineHit(key=rank[_DAY_DIGITS:], score=0.0) for rank, _ in found.hits), found.count
-        hits, total = self._by_score(searcher, query, end)
-        return _in_order(searcher, hits, request.offset, end), total
+            hits = found.hits
+            low, high = _whole_ties(hits, begin - first, end - first)
+            if (low or not first) and (high < len(hits) or behind >= found.count):
+                return first + low, hits[low:high], found.count
+            spare *= _MORE
 
-    def _by_score(
-        self, searcher: "tantivy.Searcher", query: "tantivy.Query", end: int
-    ) -> tuple[list[tuple[float, Any]], int]:
-        """The first hits by score, with all that tie with the last one (unless too many do)."""
+    def _by_score(self, query: "tantivy.Query", begin: int, end: int) -> tuple[int, list[tuple[float, Any]], int]:
+        """The same by score. Scores don't depend on how many hits are asked for: as all are counted, tantivy looks at
+        all of them."""
         limit = end + _SPARE
         while True:
-            found: Any = searcher.search(query, limit, count=True)
+            found: Any = self.searcher.search(query, limit, count=True)
             hits = found.hits
-            if len(hits) < limit or hits[end - 1][0] != hits[-1][0]:
-                return hits, found.count
-            begin = next(number for number, hit in enumerate(hits) if hit[0] == hits[-1][0])
-            if len(hits) - begin > _WIDEST_TIE:
-                return hits, found.count
-            limit *= 4
+            low, high = _whole_ties(hits, begin, end)
+            if high < len(hits) or limit >= found.count:
+                return low, hits[low:high], found.count
+            limit = min(limit * _MORE, found.count)
 
-    def _facet(self, searcher: "tantivy.Searcher", query: "tantivy.Query", field: str) -> tuple[FacetCount, ...]:
-        """How many hits carry each value, most frequent first, then by value."""
-        if field not in {*FILTER_FIELDS, *PERIODS}:
-            raise QueryError(
-                f"kein Feld für Facetten: {field}", hint="Felder: " + ", ".join((*PERIODS, *FILTER_FIELDS))
-            )
-        terms = {"field": field, "size": _BUCKETS, "segment_size": _BUCKETS}
-        buckets = searcher.aggregate(query, {"values": {"terms": terms}})["values"]["buckets"]
-        ordered = sorted((-int(bucket["doc_count"]), str(bucket["key"])) for bucket in buckets)
-        return tuple(FacetCount(value=value, count=-count) for count, value in ordered)
+    def _ranked(self, hits: Sequence[tuple[float, Any]]) -> list[tuple[float, int, Any]]:
+        """Hits by score, with the numbers that put equal ones in order."""
+        if len({score for score, _ in hits}) == len(hits):
+            return [(score, 0, address) for score, address in hits]
+        ranks = self.searcher.fast_field_values("newest", [address for _, address in hits])
+        placed = [(score, int(rank or 0), address) for (score, address), rank in zip(hits, ranks, strict=True)]
+        return sorted(placed, key=lambda hit: (-hit[0], hit[1]))
 
-
-def _in_order(
-    searcher: "tantivy.Searcher", hits: Sequence[tuple[float, Any]], offset: int, end: int
-) -> tuple[EngineHit, ...]:
-    """Hits from `offset` to `end`; equal scores by date and key."""
-    ranked: list[tuple[float, str]] = []
-    begin = 0
-    while begin < min(end, len(hits)):
-        score = hits[begin][0]
-        behind = begin
-        while behind < len(hits) and hits[behind][0] == score:
-            behind += 1
-        if behind > offset:
-            group = [str(searcher.doc(address)["newest"][0]) for _, address in hits[begin:behind]]
-            if len(group) <= _WIDEST_TIE:
-                group.sort()
+    def _with_keys(self, placed: Sequence[tuple[float, int, Any]], begin: int, end: int) -> Iterator[EngineHit]:
+        """The hits of a page. Where numbers tie, too, the keys decide."""
+        if len({hit[:2] for hit in placed}) == len(placed):
+            keyed = [(score, self._key(address)) for score, _, address in placed[begin:end]]
         else:
-            group = [""] * (behind - begin)
-        ranked += [(score, rank) for rank in group]
-        begin = behind
-    return tuple(EngineHit(key=rank[_DAY_DIGITS:], score=score) for score, rank in ranked[offset:end])
+            ordered = sorted((-score, rank, self._key(address)) for score, rank, address in placed)
+            keyed = [(-score, key) for score, _, key in ordered[begin:end]]
+        return (EngineHit(key=key, score=score) for score, key in keyed)
+
+    def _key(self, address: Any) -> str:
+        return str(self.searcher.doc(address)["key"][0])
+
+    def _facets(self, query: "tantivy.Query", fields: Sequence[str]) -> tuple[tuple[str, tuple[FacetCount, ...]], ...]:
+        """How many hits carry each value of each field, most frequent first, then by value."""
+        unknown = [field for field in fields if field not in {*FILTER_FIELDS, *PERIODS}]
+        if unknown:
+            raise QueryError(
+                f"kein Feld für Facetten: {unknown[0]}", hint="Felder: " + ", ".join((*PERIODS, *FILTER_FIELDS))
+            )
+        columns = dict.fromkeys("month" if field in PERIODS else field for field in fields)
+        asked = {column: {"terms": {"field": column, "size": _BUCKETS, "segment_size": _BUCKETS}} for column in columns}
+        found = self.searcher.aggregate(query, asked)
+        return tuple((field, _counts(field, found["month" if field in PERIODS else field])) for field in fields)
 
 
-class _Translation:
-    """One query tree as a tantivy query."""
-
-    def __init__(self, library: Any, index: "tantivy.Index", forms: Callable[[str, str], Sequence[str]]) -> None:
-        self._library = library
-        self._schema = index.schema
-        self._forms = forms
-
-    def query(self, node: Node) -> tuple["tantivy.Query", bool]:
-        """The query, and whether all its hits have the same score."""
-        match node:
-            case Term(text, field):
-                return self._sequence(field or "text", word_query(text), 0), False
-            case Phrase(texts, slop, field):
-                wanted = phrase_query(texts)
-                return self._sequence(field or "text", wanted, slop), False
-            case Exact(text, field):
-                return self._any(self._form_terms(field or "text", exact_forms(text))), False
-            case Prefix(text, field):
-                return self._prefix(field or "text", fold(text))
-            case Fuzzy(text, distance, field):
-                form = fold(text)
-                near = nearest_forms(form, self._forms(field or "text", form[:1]), distance) if form else ()
-                return self._any(self._form_terms(field or "text", near)), False
-            case And(nodes):
-                return self._all_of(nodes)
-            case Or(nodes):
-                built = [self.query(inner) for inner in nodes]
-                flat = all(isinstance(inner, Range | Filter | All | Not) for inner in nodes)
-                return self._any([query for query, _ in built]), flat
-            case Not(inner):
-                return self._without([self.query(inner)[0]], []), True
-            case _:
-                return self._unscored(node), True
-
-    def undated(self, query: "tantivy.Query") -> "tantivy.Query":
-        """Those hits of a query that have no date of publication."""
-        return self._without([self._library.Query.exists_query("published")], [query])
-
-    def _sequence(self, field: str, wanted: WordQuery, slop: int) -> "tantivy.Query":
-        """Any of the keys, or the sequence. Single words are met by compound parts too, so their key is looked up
-        among all keys; phrases hold words only."""
-        keys = dict.fromkeys(key.removeprefix(PART_SIGN) for key in wanted.keys)
-        parts = any(key.startswith(PART_SIGN) for key in wanted.keys)
-        return self._any(
-            [
-                *(self._term(f"{field}_any" if parts else f"{field}_key", key) for key in keys),
-                *self._phrases(f"{field}_key", wanted.sequence, phrase_slop(len(wanted.sequence), slop)),
-            ]
-        )
-
-    def _phrases(self, field: str, sequence: Sequence[Sequence[str]], slop: int) -> Iterator["tantivy.Query"]:
-        """The sequence with every choice of keys and every permitted distance between neighbours."""
-        if not sequence or not all(sequence):
-            return
-        for steps in product(range(1, slop + 2), repeat=len(sequence) - 1):
-            places = list(accumulate(steps, initial=0))
-            for keys in islice(product(*sequence), _MAX_CHOICES):
-                yield self._library.Query.phrase_query(self._schema, field, list(zip(places, keys, strict=True)))
-
-    def _prefix(self, field: str, prefix: str) -> tuple["tantivy.Query", bool]:
-        forms = self._forms(field, prefix)
-        if len(forms) <= MAX_EXPANSIONS:
-            return self._any(self._form_terms(field, forms)), False
-        query = self._library.Query.regex_query(self._schema, f"{field}_form", re.escape(prefix) + ".*")
-        return self._library.Query.const_score_query(query, 1.0), True
-
-    def _form_terms(self, field: str, forms: Sequence[str]) -> list["tantivy.Query"]:
-        return [self._term(f"{field}_form", form) for form in forms]
-
-    def _term(self, field: str, value: str) -> "tantivy.Query":
-        query: tantivy.Query = self._library.Query.term_query(self._schema, field, value)
-        return query
-
-    def _any(self, queries: Sequence["tantivy.Query"]) -> "tantivy.Query":
-        if len(queries) == 1:
-            return queries[0]
-        return self._boolean([(self._library.Occur.Should, query) for query in queries])
-
-    def _all_of(self, nodes: Sequence[Node]) -> tuple["tantivy.Query", bool]:
-        wanted = [self.query(node) for node in nodes if not isinstance(node, Not)]
-        unwanted = [self.query(node.node)[0] for node in nodes if isinstance(node, Not)]
-        flat = all(is_flat for _, is_flat in wanted)
-        return self._without(unwanted, [query for query, _ in wanted]), flat
-
-    def _without(self, unwanted: Sequence["tantivy.Query"], wanted: Sequence["tantivy.Query"]) -> "tantivy.Query":
-        occur = self._library.Occur
-        everything = self._library.Query.const_score_query(self._library.Query.all_query(), 0.0)
-        return self._boolean(
-            [
-                *((occur.Must, query) for query in wanted or [everything]),
-                *((occur.MustNot, query) for query in unwanted),
-            ]
-        )
-
-    def _unscored(self, node: Range | Filter | All) -> "tantivy.Query":
-        library = self._library.Query
-        match node:
-            case All():
-                query = library.all_query()
-            case Filter(field, values):
-                if field not in FILTER_FIELDS:
-                    raise QueryError(f"kein Filterfeld: {field}", hint="Felder: " + ", ".join(FILTER_FIELDS))
-                query = library.term_set_query(self._schema, field, list(values))
-            case Range(field, start, end, unknown):
-                if field not in {"published", "captured"}:
-                    raise QueryError(f"kein Datumsfeld: {field}", hint="Felder: published, captured")
-                low, high = (start or date.min).toordinal(), (end or date.max).toordinal()
-                kind = self._library.FieldType.Integer
-                if unknown:
-                    query = self._without([library.exists_query(field)], [])
-                elif low > high:
-                    query = library.empty_query()
-                else:
-                    query = library.range_query(self._schema, field, kind, low, high)
-        return library.const_score_query(query, 0.0)  # type: ignore[no-any-return]
-
-    def _boolean(self, clauses: Sequence[tuple[Any, "tantivy.Query"]]) -> "tantivy.Query":
-        library = self._library.Query
-        return library.boolean_query(list(clauses)) if clauses else library.empty_query()  # type: ignore[no-any-return]
+def _whole_ties(hits: Sequence[tuple[float, Any]], begin: int, end: int) -> tuple[int, int]:
+    """The part of the hits between two places, widened to all that tie with its first and its last one."""
+    end = min(end, len(hits))
+    if begin >= end:
+        return begin, begin
+    first, last = hits[begin][0], hits[end - 1][0]
+    while begin and hits[begin - 1][0] == first:
+        begin -= 1
+    while end < len(hits) and hits[end][0] == last:
+        end += 1
+    return begin, end
 
 
-def _document(library: Any, document: IndexDocument) -> "tantivy.Document":
-    """A document as tantivy receives it; a day that is not known has no value."""
-    made = library.Document()
-    made.add_text("key", document.key)
-    for name, field in document_terms(document).items():
-        if not field.keys:
-            continue
-        made.add_text(f"{name}_any", _any(field))
-        made.add_pre_tokenized_text(f"{name}_key", _positioned(library, field))
-        made.add_text(f"{name}_form", " ".join(field.forms + field.forms[: field.twice[2]]))
-    day = document.published.toordinal() if document.published else 0
-    made.add_text("newest", f"{_NO_DAY - day:0{_DAY_DIGITS}}{document.key}")
-    made.add_text("oldest", f"{day or _NO_DAY:0{_DAY_DIGITS}}{document.key}")
-    made.add_integer("captured", document.captured.toordinal())
-    if document.published:
-        made.add_integer("published", day)
-        for period, digits in PERIODS.items():
-            made.add_text(period, document.published.isoformat()[:digits])
-    for name in FILTER_FIELDS:
-        value = getattr(document, name)
-        for key in (value,) if isinstance(value, str) else dict.fromkeys(value or ()):
-            made.add_text(name, key)
-    return made  # type: ignore[no-any-return]
-
-
-def _any(field: FieldTerms) -> str:
-    """Words and parts alike, those of the title twice."""
-    keys, parts, _ = field.twice
-    return " ".join([*field.keys, *field.keys[:keys], *field.parts, *field.parts[:parts]])
-
-
-def _positioned(library: Any, field: FieldTerms) -> "tantivy.PreTokenizedString":
-    tokens = map(library.Token, field.keys, field.places, repeat(0), repeat(0))
-    return library.PreTokenizedString("", list(tokens))  # type: ignore[no-any-return]
+def _counts(field: str, found: dict[str, Any]) -> tuple[FacetCount, ...]:
+    counts: Counter[str] = Counter()
+    for bucket in found["buckets"]:
+        value = str(bucket["key"])
+        if field in PERIODS:
+            month = int(bucket["key"])
+            value = f"{month // 100:04d}-{month % 100:02d}"[: PERIODS[field]]
+        counts[value] += int(bucket["doc_count"])
+    ordered = sorted((-count, value) for value, count in counts.items())
+    return tuple(FacetCount(value=value, count=-count) for count, value in ordered)
 
 
 def _write_atomically(path: Path, text: str) -> None:

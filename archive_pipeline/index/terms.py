@@ -13,8 +13,10 @@ from archive_pipeline.protocols import IndexDocument
 
 __all__ = [
     "MAX_EXPANSIONS",
+    "PARAGRAPH",
     "PART_SIGN",
     "PERIODS",
+    "TITLE_GAP",
     "FieldTerms",
     "WordQuery",
     "document_terms",
@@ -35,11 +37,14 @@ MAX_EXPANSIONS = 50
 PERIODS = {"year": 4, "month": 7}
 """Facets of the date of publication, and how much of an ISO date they are."""
 
+PARAGRAPH = "\n\n"
+"""What stands between several texts of one field."""
+
+TITLE_GAP = 10 * PARAGRAPH_GAP
+"""Positions left free between title and text."""
+
 MAX_PLACEMENTS = 512
 """In how many ways the words of a phrase may be spread: more words leave less room between them."""
-
-_PARAGRAPH = "\n\n"
-_TITLE_GAP = 10 * PARAGRAPH_GAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def document_terms(document: IndexDocument) -> dict[str, FieldTerms]:
     begins = _begins(words, 0)
     title = field_terms(words, begins)
     following = indexed_words(document.text)
-    begins += _begins(following, begins.pop() + _TITLE_GAP)
+    begins += _begins(following, begins.pop() + TITLE_GAP)
     text = field_terms([*words, *following], begins)
     return {
         "text": replace(text, twice=(len(title.keys), len(title.parts), len(title.forms))),
@@ -92,7 +97,7 @@ def _begins(words: Sequence[IndexedWord], offset: int) -> list[int]:
 def _terms_of(texts: Sequence[str]) -> FieldTerms:
     if not texts:
         return NO_TERMS
-    words = indexed_words(_PARAGRAPH.join(texts))
+    words = indexed_words(PARAGRAPH.join(texts))
     return field_terms(words, _begins(words, 0))
 
 

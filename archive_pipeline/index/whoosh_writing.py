@@ -12,10 +12,12 @@ import zlib
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from operator import sub
+from itertools import accumulate, chain
+from operator import methodcaller, sub
 from typing import Any
 
 from archive_pipeline.index.terms import PART_SIGN, FieldTerms, document_terms
+from archive_pipeline.index.whoosh_reading import SEPARATOR, SegmentFiles
 from archive_pipeline.protocols import IndexDocument
 from archive_pipeline.query import FILTER_FIELDS
 
@@ -25,19 +27,26 @@ with warnings.catch_warnings():
     from whoosh import codec
     from whoosh.codec.base import Codec
     from whoosh.codec.whoosh3 import WHOOSH3_HEADER_MAGIC, W3TermInfo
+    from whoosh.reading import SegmentReader
     from whoosh.system import pack_int, pack_long, pack_ushort
     from whoosh.writing import SegmentWriter
 
-__all__ = ["SEPARATOR", "DocumentWriter"]
-
-SEPARATOR = "\x1f"
-"""Stands between the keys in a column."""
+__all__ = ["DocumentWriter"]
 
 _MEGABYTES = 256
 _BLOCK = 512
 _COMPRESSED_FROM = 16
 """Shorter blocks gain nothing by compression."""
 _COMPRESSION = 3
+
+_LARGE = 4_000
+"""Segments of so many documents are merged no more."""
+_LARGEST = 10_000
+"""Merging makes no segment larger than this, and one commit's worth of new documents."""
+_DELETED = -1
+_ONE_POSTING = 3
+_TIER_BITS = 3
+"""Segments are alike in size within a factor of eight."""
 
 _TERM = W3TermInfo._struct
 _PLACE = struct.Struct("=I").pack
@@ -82,18 +91,35 @@ class DocumentWriter(SegmentWriter):  # type: ignore[misc]
         self._added = True
         self.docnum += 1
 
+    def commit(self) -> None:
+        """Write everything, and merge small segments."""
+        super().commit(mergetype=_merged)
+
+    def take(self, segment: Any) -> None:
+        """Take in what lives in a segment of the index, behind what is there."""
+        first = self.docnum
+        reader = SegmentReader(self.storage, self.schema, segment)
+        renumbered = self.write_per_doc(set(self.schema.names()), reader)
+        reader.close()
+        numbers = (
+            range(first, self.docnum)
+            if renumbered is None
+            else [renumbered.get(number, _DELETED) for number in range(segment.doc_count_all())]
+        )
+        files = SegmentFiles(self.storage, segment)
+        for field, lists in self._lists.items():
+            for term, documents, weights, positions in files.posting_lists(field):
+                kept = zip(map(numbers.__getitem__, documents), weights, positions, strict=True)
+                rows = [posting for posting in kept if posting[0] != _DELETED]
+                if rows:
+                    lists[term] += chain.from_iterable(rows)
+        self._added = True
+
     def _flush_segment(self) -> None:
-        """Write the lists; with those of segments that are merged in through Whoosh's pool, which has no limit."""
-        if self.pool.fieldnames:
-            for field, lists in self._lists.items():
-                for term, postings in lists.items():
-                    for number, weight, positions in zip(*_columnwise(postings), strict=True):
-                        self.pool.add((field, term.encode(), number, weight, positions))
-            super()._flush_segment()
-            return
+        """Write the lists; Whoosh's own pool of postings stays empty."""
         self.perdocwriter.close()
         for field in sorted(self._lists):
-            lists = self._lists[field]
+            lists = self._lists.pop(field)  # Whoosh's writer refers to itself: what it holds would wait for collection
             if lists:
                 self.fieldwriter.start_field(field, self.schema[field])
                 self._write_lists(self.schema[field].format.fixed_value_size() != 0, lists)
@@ -105,16 +131,51 @@ class DocumentWriter(SegmentWriter):  # type: ignore[misc]
         terms, file = self.fieldwriter._tindex, self.fieldwriter._postfile.raw_file()
         field, offset = pack_ushort(self.fieldwriter._fieldid), file.tell()
         for term in sorted(lists):
-            numbers, weights, values = _columnwise(lists[term])
-            packed = b"".join(_blocks(numbers, weights, values if has_positions else None))
+            postings = lists[term]
+            if len(postings) == _ONE_POSTING:
+                number, weight, value = postings
+                packed = _only_block(number, weight, (value,) if has_positions else None)
+                statistics = (0, weight, 1, 0, 0, weight, number, number)
+            else:
+                numbers, weights, values = _columnwise(postings)
+                packed = b"".join(_blocks(numbers, weights, values if has_positions else None))
+                statistics = (0, sum(weights), len(numbers), 0, 0, max(weights), numbers[0], numbers[-1])
             file.write(packed)
-            statistics = (0, sum(weights), len(numbers), 0, 0, max(weights), numbers[0], numbers[-1])
             terms.add(field + term.encode(), _TERM.pack(*statistics) + pack_long(offset) + pack_int(len(packed)))
             offset += len(packed)
 
 
+def _merged(writer: DocumentWriter, segments: Sequence[Any]) -> list[Any]:
+    """Take segments into the new one, so that a commit costs as much as what changed: Whoosh's own policy merges all of
+    100,000 documents into one segment when the twenty-second is begun, which takes many minutes.
+
+    Eight segments of about one size become one, up to a size that fits into memory. A segment without living documents
+    goes, one that has more dead than living ones is written anew. Returns the segments that stay.
+    """
+    taken = [segment for segment in segments if segment.doc_count_all() >= 2 * segment.doc_count()]
+    tiers: defaultdict[int, list[Any]] = defaultdict(list)
+    for segment in sorted(segments, key=methodcaller("doc_count_all")):
+        if segment not in taken and segment.doc_count_all() < _LARGE:
+            tiers[segment.doc_count_all().bit_length() // _TIER_BITS].append(segment)
+    for tier in tiers.values():
+        if len(tier) >= 1 << _TIER_BITS:
+            sizes = accumulate(segment.doc_count_all() for segment in tier)
+            taken += [segment for segment, size in zip(tier, sizes, strict=True) if size <= _LARGEST]
+    for segment in segments:
+        if segment in taken and segment.doc_count():
+            writer.take(segment)
+    return [segment for segment in segments if segment not in taken]
+
+
 def _columnwise(postings: list[Any]) -> tuple[list[int], list[float], list[bytes]]:
     return postings[::3], postings[1::3], postings[2::3]
+
+
+def _only_block(number: int, weight: float, values: tuple[bytes, ...] | None) -> bytes:
+    """The posting list of a term that stands in one document, as two of three do: what `_blocks` makes, sooner."""
+    data = pickle.dumps(((number,), None if weight == 1 else float(weight), values), 2)
+    information = pickle.dumps((1, number, weight, 0, 0, 0), 2)
+    return b"".join((WHOOSH3_HEADER_MAGIC, pack_int(-len(information) - len(data)), information, data))
 
 
 def _blocks(numbers: list[int], weights: list[float], values: list[bytes] | None) -> Iterator[bytes]:

@@ -4,8 +4,10 @@ A word is split only when known words and linking letters cover it from end to e
 wins: few parts, then plain joins before linking letters, except after endings that always take an s (-ung, -heit).
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from archive_pipeline.language.folding import reduce_umlauts
 
@@ -13,6 +15,9 @@ __all__ = ["CompoundSplitter", "Part"]
 
 _Found = tuple[int, str, int, bool]
 """Cost, dictionary form, length without linking letters, searchable."""
+
+_Chain = tuple[int, _Found, "_Chain"] | None
+"""Where a part begins, the part, and the chain of those behind it."""
 
 _LINKS = (("s", 1), ("n", 1), ("es", 2), ("en", 2), ("er", 3), ("ns", 3), ("e", 4), ("innen", 1))
 """Linking letters and what they cost beside a part's 10; rare ones cost more."""
@@ -39,6 +44,9 @@ _BEGIN = 4
 _MIN_WORD = 6
 _MIN_PART = 3
 _MAX_WORD = 60
+_REMEMBERED = 50_000
+"""Pieces of words whose answer is kept: the same parts come again in word after word."""
+_UMLAUT = re.compile("[aou]e")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,8 @@ class CompoundSplitter:
         self._plurals = dict(plurals or {})
         self._plain = {reduce_umlauts(noun): noun for noun in sorted(self._nouns)}
         self._begins = frozenset(_begins({*self._nouns, *self._adjectives, *self._stems, *self._plurals, *self._plain}))
+        self._modifier = lru_cache(_REMEMBERED)(self._find_modifier)
+        self._head = lru_cache(_REMEMBERED)(self._find_head)
 
     def is_noun(self, folded: str) -> bool:
         """Whether the word itself stands in the list."""
@@ -111,36 +121,62 @@ class CompoundSplitter:
         return parts
 
     def _cover(self, word: str, head: Callable[[str], _Found | None]) -> tuple[Part, ...]:
-        """The cheapest cover of the whole word, built from the end to the front."""
+        """The cheapest cover of the whole word, built from the end to the front. Only places that a chain of parts
+        from the front reaches are looked at."""
         size = len(word)
-        best: list[tuple[int, tuple[Part, ...]] | None] = [None] * size
-        best.append((0, ()))
-        for start in range(size - _MIN_PART, -1, -1):
-            if not self._may_begin(word[start : start + _BEGIN + 1]) and head != _derived:
-                continue
-            for end in range(start + _MIN_PART, size + (start > 0)):
-                rest = best[end]
-                found = rest and (head if end == size else self._modifier)(word[start:end])
-                if not rest or not found:
-                    continue
-                cost, lemma, length, searchable = found
-                cheapest = best[start]
-                if cheapest is None or rest[0] + cost <= cheapest[0]:
-                    best[start] = (rest[0] + cost, (Part(lemma, start, start + length, searchable), *rest[1]))
-        return best[0][1] if best[0] else ()
+        steps = self._steps(word, everywhere=head == _derived)
+        best: dict[int, tuple[int, _Chain]] = {size: (0, None)}
+        for start in reversed(steps):
+            ways = steps[start]
+            if start and (last := head(word[start:])):
+                ways.append((size, last))
+            for end, found in ways:
+                rest = best.get(end)
+                if rest is not None:
+                    cost = rest[0] + found[0]
+                    cheapest = best.get(start)
+                    if cheapest is None or cost <= cheapest[0]:
+                        best[start] = (cost, (start, found, rest[1]))
+        return tuple(_parts(best[0][1])) if 0 in best else ()
 
-    def _may_begin(self, piece: str) -> bool:
-        """Whether any part begins like this; spares most of the attempts at a word."""
-        if "ae" in piece or "oe" in piece or "ue" in piece:
-            return True
+    def _steps(self, word: str, *, everywhere: bool) -> dict[int, list[tuple[int, _Found]]]:
+        """By the places where parts can begin: the parts that stand there and have another one behind them, with the
+        place of that one. From front to end."""
+        begins = self._places(word, everywhere=everywhere)
+        steps: dict[int, list[tuple[int, _Found]]] = {}
+        reached = {0}
+        for number, start in enumerate(begins):
+            if start in reached:
+                ways = steps[start] = []
+                for end in begins[number + 1 :]:
+                    if end - start >= _MIN_PART and (found := self._modifier(word[start:end])):
+                        ways.append((end, found))
+                        reached.add(end)
+        return steps
+
+    def _places(self, word: str, *, everywhere: bool) -> list[int]:
+        """The places where any part may begin, by its first letters; spares most of the attempts at a word. Nothing
+        when none can begin at the front."""
+        places = [0, *range(_MIN_PART, len(word) - _MIN_PART + 1)]
+        if everywhere:
+            return places
         begins = self._begins
-        return piece[:_BEGIN] in begins or piece[: _BEGIN - 1] in begins or piece[: _BEGIN - 2] in begins
+        umlauts = "ae" in word or "oe" in word or "ue" in word
+        found = [
+            place
+            for place in places
+            if word[place : place + _BEGIN] in begins
+            or word[place : place + _BEGIN - 1] in begins
+            or word[place : place + _BEGIN - 2] in begins
+            or (umlauts and _UMLAUT.search(word, place, place + _BEGIN + 1))
+        ]
+        return found if found[:1] == [0] else []
 
-    def _head(self, piece: str) -> _Found | None:
+    def _find_head(self, piece: str) -> _Found | None:
         base = self.lemma(piece)
         return (_cost(piece), base, len(piece), True) if base else None
 
-    def _modifier(self, piece: str) -> _Found | None:
+    def _find_modifier(self, piece: str) -> _Found | None:
         if piece in self._nouns or piece in self._adjectives:
             return _cost(piece) + _MISSING_S * piece.endswith(_LINKED_BY_S), piece, len(piece), True
         if piece in self._stems:
@@ -159,6 +195,12 @@ class CompoundSplitter:
         if piece.endswith("s") and piece[:-1] + "e" in self._nouns:
             return _cost(piece) + 1, piece[:-1] + "e", len(piece) - 1, True
         return None
+
+
+def _parts(chain: _Chain) -> Iterator[Part]:
+    while chain:
+        start, (_, lemma, length, searchable), chain = chain
+        yield Part(lemma, start, start + length, searchable)
 
 
 def _begins(words: Iterable[str]) -> Iterator[str]:

@@ -15,8 +15,17 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """Characters that XML 1.0 does not have."""
 
 
-def atom_feed(hits: Sequence[Hit], *, query: str, title: str, updated: datetime, address: str | None = None) -> str:
-    """The feed of one page of hits. `title` names the archive, `address` is where the feed lies, if it has one.
+def atom_feed(
+    hits: Sequence[Hit],
+    *,
+    query: str,
+    title: str,
+    updated: datetime,
+    address: str | None = None,
+    pages: str | None = None,
+) -> str:
+    """The feed of one page of hits. `title` names the archive, `address` is where the feed lies, `pages` what the
+    addresses of the archive's own pages begin with, if it has them: entries lead there, and name the original.
 
     The feed's id follows from the query alone, an entry's from the release: readers know both again. `updated` stands
     where there is no hit to take it from.
@@ -32,12 +41,12 @@ def atom_feed(hits: Sequence[Hit], *, query: str, title: str, updated: datetime,
     if address:
         _add(feed, "link", rel="self", href=address)
     for hit in hits:
-        _add_entry(feed, hit, updated)
+        _add_entry(feed, hit, updated, pages)
     ElementTree.indent(feed)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(feed, encoding="unicode") + "\n"
 
 
-def _add_entry(feed: ElementTree.Element, hit: Hit, updated: datetime) -> None:
+def _add_entry(feed: ElementTree.Element, hit: Hit, updated: datetime, pages: str | None) -> None:
     entry = _add(feed, "entry")
     _add(entry, "id", f"urn:archive-pipeline:release:{hit.id}")
     _add(entry, "title", hit.title or "(ohne Titel)")
@@ -45,10 +54,12 @@ def _add_entry(feed: ElementTree.Element, hit: Hit, updated: datetime) -> None:
     if hit.published:
         _add(entry, "published", f"{hit.published.isoformat()}T00:00:00Z")
     _add(_add(entry, "author"), "name", hit.source_id)
+    if pages:
+        _add(entry, "link", rel="alternate", type="text/html", href=f"{pages}/d/{hit.id}")
     if hit.url:
-        _add(entry, "link", rel="alternate", href=hit.url)
+        _add(entry, "link", rel="via" if pages else "alternate", href=hit.url)
     passages = " … ".join(" ".join(snippet.text.split()) for snippet in hit.snippets)
-    _add(entry, "content" if not hit.url else "summary", passages or hit.title or "(ohne Text)")
+    _add(entry, "summary" if hit.url or pages else "content", passages or hit.title or "(ohne Text)")
 
 
 def _add(parent: ElementTree.Element, name: str, text: str = "", **attributes: str) -> ElementTree.Element:

@@ -7,18 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from archive_pipeline.index.terms import (
-    PART_SIGN,
-    WordQuery,
-    exact_forms,
-    phrase_query,
-    phrase_slop,
-    within_distance,
-    word_query,
-)
-from archive_pipeline.language.analysis import TokenFields, token_fields
+from archive_pipeline.index.terms import PART_SIGN, WordQuery, phrase_slop, within_distance
+from archive_pipeline.language.analysis import TokenFields
 from archive_pipeline.language.folding import fold
-from archive_pipeline.query import And, Exact, Fuzzy, Node, Or, Phrase, Prefix, Term
+from archive_pipeline.query import Fuzzy, Node, Phrase, Prefix
+from archive_pipeline.search.occurrences import Leaf, Sought, Words, leaves, sought_by
 from archive_pipeline.search.service import FoundRelease
 
 __all__ = ["Concordance", "KwicLine", "KwicSort", "sort_lines"]
@@ -53,8 +46,14 @@ class Concordance:
     """Finds the occurrences of one query; its words are looked up once for all releases."""
 
     def __init__(self, node: Node, *, width: int = 60) -> None:
-        self._leaves = [(leaf, _sought(leaf)) for leaf in _leaves(node)]
+        self._leaves = [(leaf, sought_by(leaf)) for leaf in leaves(node)]
+        self._words = Words(self._leaves)
         self._width = width
+
+    @property
+    def has_words(self) -> bool:
+        """Whether anything is asked for that can stand in a text; filters alone have no occurrences."""
+        return bool(self._leaves)
 
     def lines(self, release: FoundRelease) -> Iterator[KwicLine]:
         """Every occurrence in a release, the title's first. Of overlapping ones the longest counts."""
@@ -76,7 +75,7 @@ class Concordance:
                 )
 
     def _spans(self, place: str, text: str, quotes: Sequence[_Span]) -> list[_Span]:
-        tokens = token_fields(text)
+        tokens = self._words.tokens(text)
         found: set[_Span] = set()
         for leaf, sought in self._leaves:
             if leaf.field is None or leaf.field == place:
@@ -114,32 +113,8 @@ def _by_date(line: KwicLine) -> tuple[object, ...]:
 
 _KEYS = {"left": _by_left, "right": _by_right, "date": _by_date}
 
-_Leaf = Term | Phrase | Prefix | Fuzzy | Exact
-_Sought = WordQuery | tuple[str, ...] | str
 
-
-def _leaves(node: Node) -> Iterator[_Leaf]:
-    match node:
-        case And(nodes) | Or(nodes):
-            for inner in nodes:
-                yield from _leaves(inner)
-        case Term() | Phrase() | Prefix() | Fuzzy() | Exact():
-            yield node
-
-
-def _sought(leaf: _Leaf) -> _Sought:
-    match leaf:
-        case Term(text):
-            return word_query(text)
-        case Phrase(texts):
-            return phrase_query(texts)
-        case Exact(text):
-            return exact_forms(text)
-        case Prefix(text) | Fuzzy(text):
-            return fold(text)
-
-
-def _occurrences(tokens: Sequence[TokenFields], leaf: _Leaf, sought: _Sought) -> Iterator[_Span]:
+def _occurrences(tokens: Sequence[TokenFields], leaf: Leaf, sought: Sought) -> Iterator[_Span]:
     if isinstance(sought, WordQuery):
         yield from _words(tokens, sought)
         if sought.sequence:

@@ -3,19 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from archive_pipeline.index.terms import (
-    PART_SIGN,
-    WordQuery,
-    exact_forms,
-    phrase_query,
-    phrase_slop,
-    within_distance,
-    word_query,
-)
-from archive_pipeline.language.analysis import TokenFields, token_fields
-from archive_pipeline.language.folding import fold
-from archive_pipeline.query import And, Exact, Fuzzy, Node, Or, Phrase, Prefix, Term
+from archive_pipeline.index.terms import PART_SIGN, WordQuery, phrase_slop, within_distance
+from archive_pipeline.language.analysis import TokenFields
+from archive_pipeline.query import Fuzzy, Node, Phrase, Prefix
+from archive_pipeline.search.occurrences import Leaf, Sought, Words, leaves, sought_by
 
 __all__ = ["Highlight", "Snippet", "highlights", "snippets"]
 
@@ -44,7 +37,7 @@ class Snippet:
 def snippets(text: str, node: Node, *, count: int = 2, width: int = 200) -> tuple[Snippet, ...]:
     """Up to `count` passages of about `width` characters with the most different query words, in text order; the
     beginning of the text when no word of the query stands in it."""
-    marks = _marks(text, node, None)
+    marks = _marker(node, None).marks(text)
     if not marks:
         return (_snippet(text, 0, width, ()),) if text.strip() else ()
     chosen: list[int] = []
@@ -74,7 +67,7 @@ def _windows(marks: Sequence[tuple[int, Highlight]], width: int) -> Iterator[tup
 
 def highlights(text: str, node: Node, field: str | None = None) -> tuple[Highlight, ...]:
     """Everything in a text that the query asks for; `field` adds the words asked for in that field alone."""
-    return tuple(dict.fromkeys(mark for _, mark in _marks(text, node, field)))
+    return tuple(dict.fromkeys(mark for _, mark in _marker(node, field).marks(text)))
 
 
 def _snippet(text: str, start: int, width: int, marks: Sequence[Highlight]) -> Snippet:
@@ -88,45 +81,42 @@ def _snippet(text: str, start: int, width: int, marks: Sequence[Highlight]) -> S
     return Snippet(text=text[start:end], start=start, highlights=inside)
 
 
-def _marks(text: str, node: Node, field: str | None) -> list[tuple[int, Highlight]]:
-    """Number of the query leaf and stretch, in text order."""
-    tokens = token_fields(text)
-    found = [
-        (number, mark)
-        for number, leaf in enumerate(_leaves(node))
-        if leaf.field is None or leaf.field == field
-        for mark in _leaf_marks(tokens, leaf)
-    ]
-    return sorted(set(found), key=lambda item: (item[1].start, item[1].end, item[0]))
+class _Marker:
+    """Marks the words of one query in texts; `field` adds the words asked for in that field alone."""
+
+    def __init__(self, node: Node, field: str | None) -> None:
+        named = [(leaf, sought_by(leaf)) for leaf in leaves(node)]
+        self._leaves = [
+            (number, leaf, sought)
+            for number, (leaf, sought) in enumerate(named)
+            if leaf.field is None or leaf.field == field
+        ]
+        self._words = Words([(leaf, sought) for _, leaf, sought in self._leaves])
+
+    def marks(self, text: str) -> list[tuple[int, Highlight]]:
+        """Number of the query leaf and stretch, in text order."""
+        tokens = self._words.tokens(text)
+        found = {(number, mark) for number, leaf, sought in self._leaves for mark in _leaf_marks(tokens, leaf, sought)}
+        return sorted(found, key=lambda item: (item[1].start, item[1].end, item[0]))
 
 
-def _leaves(node: Node) -> Iterator[Term | Phrase | Prefix | Fuzzy | Exact]:
-    match node:
-        case And(nodes) | Or(nodes):
-            for inner in nodes:
-                yield from _leaves(inner)
-        case Term() | Phrase() | Prefix() | Fuzzy() | Exact():
-            yield node
+_marker = lru_cache(maxsize=64)(_Marker)
+"""Kept, because the hits of a page are marked one by one."""
 
 
-def _leaf_marks(tokens: Sequence[TokenFields], leaf: Term | Phrase | Prefix | Fuzzy | Exact) -> Iterator[Highlight]:
-    match leaf:
-        case Term(text):
-            yield from _word_marks(tokens, word_query(text), 0)
-        case Phrase(texts, slop):
-            wanted = phrase_query(texts)
-            yield from _word_marks(tokens, wanted, phrase_slop(len(wanted.sequence), slop))
-        case Exact(text):
-            forms = exact_forms(text)
-            yield from (Highlight(t.start, t.end) for t in tokens if t.form in forms)
-        case Prefix(text):
-            begin = fold(text)
-            yield from (Highlight(t.start, t.end) for t in tokens if t.form.startswith(begin))
-        case Fuzzy(text, distance):
-            form = fold(text)
-            for token in tokens:
-                if token.form[:1] == form[:1] and within_distance(form, token.form, distance) is not None:
-                    yield Highlight(token.start, token.end)
+def _leaf_marks(tokens: Sequence[TokenFields], leaf: Leaf, sought: Sought) -> Iterator[Highlight]:
+    if isinstance(sought, WordQuery):
+        slop = phrase_slop(len(sought.sequence), leaf.slop) if isinstance(leaf, Phrase) else 0
+        yield from _word_marks(tokens, sought, slop)
+    elif isinstance(leaf, Prefix):
+        yield from (Highlight(t.start, t.end) for t in tokens if t.form.startswith(str(sought)))
+    elif isinstance(leaf, Fuzzy):
+        form = str(sought)
+        for token in tokens:
+            if token.form[:1] == form[:1] and within_distance(form, token.form, leaf.distance) is not None:
+                yield Highlight(token.start, token.end)
+    else:
+        yield from (Highlight(t.start, t.end) for t in tokens if t.form in sought)
 
 
 def _word_marks(tokens: Sequence[TokenFields], wanted: WordQuery, slop: int) -> Iterator[Highlight]:

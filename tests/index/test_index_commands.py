@@ -10,6 +10,9 @@ import pytest
 
 from archive_pipeline.cli.index import advice
 from archive_pipeline.index.fixity import damaged_files, record_checksums
+from archive_pipeline.index.whoosh_engine import WhooshEngine
+from archive_pipeline.protocols import SearchRequest
+from archive_pipeline.query import All
 from archive_pipeline.workspace import Workspace, open_workspace
 
 FILES = {
@@ -117,6 +120,22 @@ def test_an_engine_that_does_not_exist_is_refused_with_those_that_do(apl: Any, a
     answer = apl("-C", archive, "index", "switch", "lucene", code=4)
 
     assert "whoosh" in answer.stderr
+
+
+def test_doctor_misses_releases_that_the_index_lost(apl: Any, archive: Path) -> None:
+    assert "whoosh, aktuell, 2 Mitteilungen" in apl("-C", archive, "doctor").stdout
+    index = WhooshEngine().open(index_folder(archive), writable=True)
+    lost = index.search(SearchRequest(node=All(), limit=1)).hits[0].key
+    index.delete([lost])
+    index.commit(index.seq())
+    index.close()
+
+    assert (
+        "whoosh hat 1 Mitteilung, das Archiv 2 – archive-pipeline index rebuild"
+        in apl("-C", archive, "doctor", code=13).stdout
+    )
+    apl("-C", archive, "index", "rebuild")
+    apl("-C", archive, "doctor")
 
 
 def test_optimize_keeps_everything(apl: Any, archive: Path) -> None:

@@ -7,15 +7,18 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archive_pipeline.errors import IndexingError, LockedError
 from archive_pipeline.index.whoosh_engine import WhooshEngine
-from archive_pipeline.protocols import IndexDocument, IndexEngine, SearchRequest
-from archive_pipeline.query import All, Term
+from archive_pipeline.protocols import Index, IndexDocument, IndexEngine, SearchRequest
+from archive_pipeline.query import All, Node, Term
+from archive_pipeline.testing.index_engines import Reference, fixed_queries, synthetic
 
 _spec = importlib.util.spec_from_file_location("index_conformance", Path(__file__).with_name("conformance.py"))
 assert _spec
@@ -167,3 +170,81 @@ def test_a_closed_index_says_so(tmp_path: Path) -> None:
     index.close()
     with pytest.raises(IndexingError):
         index.search(SearchRequest(node=All()))
+
+
+def found(index: Index, node: Node, **how: Any) -> list[str]:
+    return [hit.key for hit in index.search(SearchRequest(node=node, **how)).hits]
+
+
+def test_many_small_commits_stay_few_segments_and_lose_nothing(tmp_path: Path) -> None:
+    """Commits of one release each, replaced and deleted ones among them: what is merged answers as if it had been
+    written at once, phrases and columns too."""
+    index = WhooshEngine().create(tmp_path / "index")
+    releases = synthetic(70)
+    for number, release in enumerate(releases):
+        index.upsert([release])
+        index.delete([releases[number - 3].key] if number % 7 == 3 else [])
+        index.upsert([replace(releases[number - 1], title="Ersetzt")] if number % 7 == 1 else [])
+        index.commit(number)
+    kept = {
+        release.key: replace(release, title="Ersetzt") if number % 7 == 0 and number + 1 < 70 else release
+        for number, release in enumerate(releases)
+        if not (number % 7 == 0 and number + 3 < 70)
+    }
+    reference = Reference(list(kept.values()))
+
+    assert len([path for path in (tmp_path / "index").iterdir() if path.suffix == ".seg"]) < 25
+    assert index.count() == len(kept)
+    for node in fixed_queries():
+        assert set(found(index, node, limit=100)) == reference.keys(node)
+
+
+def test_a_segment_of_replaced_releases_goes(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    index = WhooshEngine().create(folder)
+    for commit in range(5):
+        index.upsert(synthetic(30))
+        index.commit(commit)
+
+    assert len([path for path in folder.iterdir() if path.suffix == ".seg"]) == 1
+    assert index.count() == 30
+
+
+@pytest.mark.parametrize("sort", ["score", "newest", "oldest"])
+def test_pages_of_thousands_that_tie_follow_one_another(tmp_path: Path, sort: str) -> None:
+    index = WhooshEngine().create(tmp_path / "index")
+    text = "Haushalt beschlossen"
+    keys = [f"r{number * 7919 % 6000:04d}" for number in range(6000)]
+    index.upsert([IndexDocument(key=key, title="T", text=text, source="s", captured=date(2020, 1, 1)) for key in keys])
+    index.commit(1)
+
+    for size in (700, 1999, 5500):
+        pages = [found(index, Term("Haushalt"), sort=sort, offset=at, limit=size) for at in range(0, 6000, size)]
+        assert [key for page in pages for key in page] == sorted(keys)
+
+
+def test_a_reader_sees_the_state_it_opened_and_the_next_one_the_commit(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    filled(folder)
+    before = WhooshEngine().open(folder)
+    writer = WhooshEngine().open(folder, writable=True)
+    writer.upsert([document(77)])
+    writer.delete(["r1"])
+    writer.commit(21)
+    after = WhooshEngine().open(folder)
+
+    assert (before.count(), writer.count(), after.count()) == (20, 20, 20)
+    assert "r1" in found(before, All(), limit=30)
+    assert "r77" not in found(before, Term("77"), limit=30)
+    assert "r1" not in found(after, All(), limit=30)
+    assert found(after, Term("77"), limit=30) == found(writer, Term("77"), limit=30) == ["r77"]
+
+
+def test_an_index_built_anew_in_the_same_place_is_the_one_that_is_read(tmp_path: Path) -> None:
+    filled(tmp_path / "index", 20)
+    filled(tmp_path / "other", 5)
+    assert WhooshEngine().open(tmp_path / "index").count() == 20
+
+    (tmp_path / "index").rename(tmp_path / "old")
+    (tmp_path / "other").rename(tmp_path / "index")
+    assert WhooshEngine().open(tmp_path / "index").count() == 5
