@@ -1,15 +1,16 @@
 """Re-use found among generated releases: recall and precision of what was planted, processor time, size.
 
-    .venv/bin/python scripts/benchmark_reuse.py 10000 30000 100000
+    .venv/bin/python scripts/benchmark_reuse.py 10000 30000 100000 --seed 7
 
 The generated language is meant to mislead: words and set phrases follow Zipf's law, formulas of the trade recur in all
 sources, every source has its own text about itself below most releases, and some sources publish weekly figures that
 differ in the figures alone. Planted are exact copies, near-duplicates, passages and quotes taken over with small
-changes, and one text that many sources print.
+changes, and now and then a text that many sources print, often a short one. `--missed` names some of what was missed
+and of what was found wrongly.
 """
 
+import argparse
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +28,8 @@ SOURCES = 120
 VOCABULARY = 60_000
 PHRASES = 20_000
 FORMULAS = 600
+CAMPAIGN = 3000
+"""Releases after which another text begins that many print."""
 START = date(2015, 1, 1)
 # fmt: off
 SYLLABLES = (
@@ -126,19 +129,24 @@ def generate(count: int, seed: int = 1) -> tuple[list[Release], Planted]:
     planted = Planted({kind: set() for kind in ("exact", "near", "passage", "quote", "many")})
     bodies: list[list[str]] = []
     campaign: set[int] = set()
+    campaigns: list[set[int]] = []
+    printed: set[int] = set()
     releases: list[Release] = []
     for number in range(count):
         day = START + timedelta(days=number * 4000 // count)
-        source, quotes, series = rng.randrange(SOURCES), [], None
+        source, series = rng.randrange(SOURCES), None
+        quotes: list[tuple[int, int]] = []
         body: list[str] = []
         chance = rng.random()
         origin = rng.randrange(number) if number > 50 else None
-        if number == 60 or (campaign and len(campaign) < 90 and number % 7 == 0):
-            if campaign:
-                planted.pairs["many"].add((min(campaign), number))
-                body = language.changed(bodies[min(campaign)], 8)
+        if number % CAMPAIGN == 60:
+            campaign = {number}
+            campaigns.append(campaign)
+        elif campaign and len(campaign) < 90 and number % 7 == 0:
+            planted.pairs["many"].add((min(campaign), number))
+            body = language.changed(bodies[min(campaign)], 8)
             campaign.add(number)
-        elif origin is not None and chance < 0.05 and releases[origin].series is None and origin not in campaign:
+        elif origin is not None and chance < 0.05 and releases[origin].series is None and origin not in printed:
             kind = ("exact", "near", "passage", "quote", "quote")[int(chance * 100)]
             source = (releases[origin].source + rng.randrange(1, SOURCES)) % SOURCES
             planted.pairs[kind].add((origin, number))
@@ -159,9 +167,15 @@ def generate(count: int, seed: int = 1) -> tuple[list[Release], Planted]:
         tail = [word for _ in range(rng.randint(0, 3)) for word in language.formula()]
         tail += about[source] if rng.random() < 0.7 else []
         text, spans = _written([*body, *tail], quotes)
-        releases.append(Release(source, _day(rng, day), text, spans, series))
+        stated = _day(rng, day)
+        first = (
+            len(campaign) == 1 and number in campaign
+        )  # it has a date: without one nobody knows that it is the first
+        releases.append(Release(source, day if first else stated, text, spans, series))
         bodies.append(body)
-    planted.groups.append(campaign)
+        if number in campaign:
+            printed.add(number)
+    planted.groups += campaigns
     return releases, planted
 
 
@@ -281,9 +295,14 @@ def quality(
 
 def main() -> None:
     """Print one line of the table for each number of releases."""
-    print("| releases | CPU s | ms each | database | of it re-use | links | recall | precision |")
-    for count in [int(argument) for argument in sys.argv[1:] if argument.isdigit()] or [10_000]:
-        releases, planted = generate(count)
+    parser = argparse.ArgumentParser(description="Re-use found among generated releases")
+    parser.add_argument("counts", nargs="*", type=int, default=[10_000])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--missed", action="store_true", help="also what was missed and found wrongly")
+    asked = parser.parse_args()
+    print("| releases | seed | CPU s | ms each | database | of it re-use | links | recall | precision |")
+    for count in asked.counts:
+        releases, planted = generate(count, asked.seed)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "archive.db"
             db = open_database(path, create=True)
@@ -303,12 +322,14 @@ def main() -> None:
         overall = sum(recall[kind] * len(planted.pairs[kind]) for kind in recall) / pairs
         kinds = ", ".join(f"{kind} {share:.3f}" for kind, share in recall.items())
         print(
-            f"| {count:,} | {seconds:.1f} | {1000 * seconds / count:.2f} | {after / 1e6:.0f} MB | "
+            f"| {count:,} | {asked.seed} | {seconds:.1f} | {1000 * seconds / count:.2f} | {after / 1e6:.0f} MB | "
             f"{(after - before) / 1e6:.0f} MB | {len(found):,} | {overall:.4f} ({kinds}) | {precision:.4f} |",
             flush=True,
         )
-        if "-v" in sys.argv:
-            print(wrong[:20])
+        if asked.missed:
+            for kind, wanted in planted.pairs.items():
+                print(f"missed, {kind}:", sorted(wanted - found)[:20])
+            print("found wrongly:", wrong[:20], flush=True)
 
 
 if __name__ == "__main__":

@@ -775,3 +775,11 @@ def decision_fixity(db: Database) -> None:
     """A hash of each decision, so that an audit finds a line of decisions.jsonl that was changed. Those of older
     archives get none, until a rebuild reads them again."""
     db.execute("ALTER TABLE decision ADD COLUMN sha256 TEXT")
+
+
+@MIGRATIONS(name="0014_reuse_again")
+def reuse_again(db: Database) -> None:
+    """Forget what was compared by former fingerprints, which are others: the next run compares everything anew."""
+    for table in ("reuse_release", "reuse_fingerprint", "reuse_bucket", "reuse_link"):
+        db.execute(f"DELETE FROM {table}")
+    db.execute("UPDATE reuse_position SET seq = 0, number = 0")

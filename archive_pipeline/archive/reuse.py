@@ -1,10 +1,11 @@
 """Which release took over what from which: kept up to date as releases change, and never by comparing all with all.
 
-Two releases are compared when they share two rare fingerprints, or six of the more frequent ones, or when one is the
-earliest of a bucket that both are in. A fingerprint is frequent once it stands in more than RARE releases, and a
-formula, which counts for nothing, once in more than FORMULA or in more than BOILERPLATE of one source. What
-`reuse_link` holds follows from the current texts and dates alone, in whatever order they came: when a fingerprint
-becomes more frequent, or less, the pairs that it touches are compared again.
+Two releases are compared when they share three rare fingerprints, or six of the more frequent ones, or when one is the
+earliest of a bucket that both are in. A fingerprint is frequent once it stands in more than RARE releases. Once it
+stands in more than COMMON it counts for pairs with the earliest of them alone, so a text that a hundred print has a
+hundred links and not five thousand. In more than FORMULA, or in more than BOILERPLATE of one source, it is a formula
+and counts for nothing. What `reuse_link` holds follows from the current texts and dates alone, in whatever order they
+came: when a fingerprint becomes more frequent, or less, the pairs that it touches are compared again.
 """
 
 import json
@@ -12,13 +13,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 from sqlite_utils import Database
 
-from archive_pipeline.archive.database import write_tx
+from archive_pipeline.archive.database import look_up, write_tx
 from archive_pipeline.archive.reading import changes_since
-from archive_pipeline.archive.reuse_text import Comparison, Passage, Sketch, compare, sketch, word_spans
+from archive_pipeline.archive.reuse_text import Comparison, Passage, Sketch, buckets, compare, sketch, word_spans
 
 __all__ = ["Basis", "follow_changes", "forget_reuse", "reuse_seq"]
 
@@ -26,15 +27,17 @@ Basis = Literal["published", "captured"]
 """What the order of two releases rests on: both state a day and the days differ; else the day of the first capture
 stands in for the one that is missing, or decides between equal days."""
 
-RARE, FORMULA = 8, 50
+RARE, COMMON, FORMULA = 8, 50, 500
 BOILERPLATE = 4
-WEIGHTS = {"rare": 3, "frequent": 1, "formula": 0}
+WEIGHTS = {"rare": 2, "frequent": 1, "common": 1, "formula": 0}
 SHARED = 6
 """Weight of the fingerprints that two releases must share to be compared."""
-KEPT = 1500
-"""Texts kept at hand while comparing, about 25 kB each."""
+KEPT = 2500
+"""Texts kept at hand while comparing, about 15 kB each."""
 
-Level = Literal["rare", "frequent", "formula"]
+MOST_NUMBER = 2**63 - 1
+
+Level = Literal["rare", "frequent", "common", "formula"]
 Pair = tuple[int, int]
 
 
@@ -80,12 +83,34 @@ def forget_reuse(db: Database, release_id: str) -> None:
     _Round(db).take([], gone=[release_id])
 
 
+COLUMNS = "number, release_id, version_id, derivation, source_id, day, is_dated, captured_at"
+NUMBERED = f"SELECT {COLUMNS} FROM reuse_release WHERE number IN (SELECT value FROM json_each(?))"
+COMPARED = f"SELECT {COLUMNS} FROM reuse_release WHERE release_id IN (SELECT value FROM json_each(?))"
 CURRENT = """
-SELECT r.id AS release_id, r.version_id, r.derivation, r.source_id, r.published IS NOT NULL AS is_dated,
-       coalesce(r.published, substr(min(v.captured_at), 1, 10)) AS day, min(v.captured_at) AS captured_at
+SELECT 0, r.id, r.version_id, r.derivation, r.source_id, coalesce(r.published, substr(min(v.captured_at), 1, 10)),
+       r.published IS NOT NULL, min(v.captured_at)
 FROM release r JOIN version v ON v.release_id = r.id
-WHERE r.id IN ({}) GROUP BY r.id ORDER BY r.seq
+WHERE r.id IN (SELECT value FROM json_each(?)) GROUP BY r.id ORDER BY r.seq
 """
+HOLDERS = """
+SELECT asked.value, held.number FROM json_each(?) AS asked JOIN reuse_fingerprint AS held
+  ON held.fingerprint = asked.value AND held.number <= coalesce(
+    (SELECT number FROM reuse_fingerprint WHERE fingerprint = asked.value ORDER BY number LIMIT 1 OFFSET ?), ?)
+"""
+MEMBERS = """
+SELECT asked.value, held.number FROM json_each(?) AS asked JOIN reuse_bucket AS held ON held.bucket = asked.value
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rank:
+    """How much a fingerprint says, and for a common one the number of the earliest release that has it."""
+
+    level: Level
+    leader: int | None = None
+
+
+RAREST, FREQUENT, FORMULAIC = _Rank(level="rare"), _Rank(level="frequent"), _Rank(level="formula")
 
 
 @dataclass(slots=True)
@@ -95,12 +120,14 @@ class _Round:
     db: Database
     known: dict[int, _Known] = field(default_factory=dict)
     sketches: dict[int, Sketch] = field(default_factory=dict)
-    levels: dict[int, Level] = field(default_factory=dict)
+    buckets: dict[int, frozenset[int]] = field(default_factory=dict)
+    ranks: dict[int, _Rank] = field(default_factory=dict)
+    leaders: dict[int, int] = field(default_factory=dict)
 
     def take(self, release_ids: Sequence[str], *, gone: Collection[str] = ()) -> None:
         """Put these releases in as they are now, and take out what is `gone`."""
-        now = {one.release_id: one for one in self._current(release_ids)}
-        before = {one.release_id: one for one in self._compared([*release_ids, *gone])}
+        now = {one.release_id: one for one in self._rows(CURRENT, release_ids)}
+        before = {one.release_id: one for one in self._rows(COMPARED, [*release_ids, *gone])}
         same = {key for key, one in now.items() if key in before and _place(one) == _place(before[key])}
         removed = [one for key, one in before.items() if key not in same]
         added = [one for key, one in now.items() if key not in same]
@@ -109,32 +136,23 @@ class _Round:
         lost = self._remove(removed)
         added = self._add(added)
         pairs = self._touched_by_fingerprints(added, removed, lost) | self._touched_by_buckets(added, removed, lost)
-        for pair in sorted(pairs):
-            self._compare_again(pair)
+        self._compare_again(sorted(pairs), {one.number for one in added})
 
-    def _current(self, release_ids: Sequence[str]) -> Iterator[_Known]:
-        for start in range(0, len(release_ids), 500):
-            batch = list(release_ids[start : start + 500])
-            for row in self.db.query(CURRENT.format(", ".join("?" * len(batch))), batch):
-                yield _known({**row, "number": 0})
+    def _rows(self, question: str, asked: Sequence[str] | Sequence[int]) -> Iterator[_Known]:
+        """Releases that a question about a list finds."""
+        cursor = self.db.conn.execute(question, [json.dumps(asked)])
+        return (_known(row) for row in cursor.fetchall())
 
-    def _compared(self, release_ids: Sequence[str]) -> Iterator[_Known]:
-        for start in range(0, len(release_ids), 500):
-            batch = list(release_ids[start : start + 500])
-            marks = ", ".join("?" * len(batch))
-            for row in self.db.query(f"SELECT * FROM reuse_release WHERE release_id IN ({marks})", batch):
-                yield _known(row)
-
-    def _remove(self, removed: Iterable[_Known]) -> dict[int, Sketch]:
-        """Take releases out; the sketches they had, by number."""
-        lost: dict[int, Sketch] = {}
+    def _remove(self, removed: Iterable[_Known]) -> dict[int, tuple[frozenset[int], frozenset[int]]]:
+        """Take releases out; the fingerprints and buckets they had, by number."""
+        lost: dict[int, tuple[frozenset[int], frozenset[int]]] = {}
         for one in removed:
-            text = lost[one.number] = self._sketch(one)
+            lost[one.number] = had = (self._sketch(one).fingerprints, self._buckets(one))
             for table, column, keys in (
-                ("reuse_fingerprint", "fingerprint", text.fingerprints),
-                ("reuse_bucket", "bucket", text.buckets),
+                ("reuse_fingerprint", "fingerprint", had[0]),
+                ("reuse_bucket", "bucket", had[1]),
             ):
-                if text.words:
+                if self._sketch(one).words:
                     rows = [(key, one.number) for key in keys]
                     self.db.conn.executemany(f"DELETE FROM {table} WHERE {column} = ? AND number = ?", rows)
                 else:  # the text it had is gone: look through everything
@@ -156,94 +174,103 @@ class _Round:
         buckets: list[Pair] = []
         for one in numbered:
             self.known[one.number] = one
-            text = self._sketch(one)
-            fingerprints += [(key, one.number) for key in text.fingerprints]
-            buckets += [(key, one.number) for key in text.buckets]
+            fingerprints += [(key, one.number) for key in self._sketch(one).fingerprints]
+            buckets += [(key, one.number) for key in self._buckets(one)]
         self.db.conn.executemany("INSERT INTO reuse_fingerprint VALUES (?, ?)", sorted(fingerprints))
         self.db.conn.executemany("INSERT INTO reuse_bucket VALUES (?, ?)", sorted(buckets))
         return numbered
 
     def _touched_by_fingerprints(
-        self, added: Sequence[_Known], removed: Sequence[_Known], lost: dict[int, Sketch]
+        self,
+        added: Sequence[_Known],
+        removed: Sequence[_Known],
+        lost: dict[int, tuple[frozenset[int], frozenset[int]]],
     ) -> set[Pair]:
         """Pairs that share enough fingerprints with what came, and pairs whose fingerprints became formulas, or stopped
         being some."""
-        came: dict[int, list[_Known]] = {}
-        for one in added:
-            for key in self._sketch(one).fingerprints:
-                came.setdefault(key, []).append(one)
+        came = {one.number for one in added}
         went: dict[int, list[_Known]] = {}
         for one in removed:
-            for key in lost[one.number].fingerprints:
+            for key in lost[one.number][0]:
                 went.setdefault(key, []).append(one)
+        keys = set(went).union(*(self._sketch(one).fingerprints for one in added))
         shared: Counter[Pair] = Counter()
         pairs: set[Pair] = set()
-        for key in sorted(came.keys() | went.keys()):
-            holders = self._holders(key)
-            new = {one.number for one in came.get(key, ())}
-            stayed = [number for number in holders if number not in new]
-            now = WEIGHTS[self._level(holders)]
-            before = WEIGHTS[self._level(stayed, went.get(key, ()))]
-            if now < before:
+        held = self._holders(keys)
+        self._know({number for key in went for number in held.get(key, ())})
+        for key, holders in held.items():
+            stayed = [number for number in holders if number not in came]
+            now = self.ranks[key] = self._rank(holders)
+            before = self._rank(stayed, went.get(key, ())) if len(stayed) > 1 else now
+            if now != before:
                 pairs |= self._linked(stayed)
-            elif now > before:
-                pairs.update(combinations(stayed, 2))
-            if now:
-                for newer in new:
-                    for number in holders:
-                        if number < newer:
-                            shared[number, newer] += now
+                pairs.update(_gained(now, before, stayed))
+            for pair in _counted(now, holders, came):
+                shared[pair] += WEIGHTS[now.level]
         pairs.update(pair for pair, weight in shared.items() if weight >= SHARED)
         return pairs
 
-    def _holders(self, fingerprint: int) -> list[int]:
-        """Who has a fingerprint, lowest number first, at most one more than makes it a formula."""
-        rows = self.db.conn.execute(
-            "SELECT number FROM reuse_fingerprint WHERE fingerprint = ? ORDER BY number LIMIT ?",
-            [fingerprint, FORMULA + 1],
-        )
-        return [number for (number,) in rows.fetchall()]
+    def _holders(self, fingerprints: Collection[int]) -> dict[int, list[int]]:
+        """Who has each of these fingerprints, at most one more than makes it a formula; of boilerplate not all."""
+        found = self._first_holders(fingerprints, COMMON)
+        many = [key for key, numbers in found.items() if len(numbers) > COMMON and not self._is_boilerplate(numbers)]
+        return found | self._first_holders(many, FORMULA)
 
-    def _level(self, holders: Sequence[int], others: Sequence[_Known] = ()) -> Level:
+    def _first_holders(self, fingerprints: Collection[int], most: int) -> dict[int, list[int]]:
+        """Who has each of these fingerprints, lowest number first, at most one more than `most`."""
+        found: dict[int, list[int]] = {}
+        for key, number in self.db.conn.execute(HOLDERS, [json.dumps(sorted(fingerprints)), most, MOST_NUMBER]):
+            found.setdefault(key, []).append(number)
+        self._know({number for numbers in found.values() if len(numbers) > BOILERPLATE for number in numbers})
+        return found
+
+    def _know(self, numbers: Collection[int]) -> None:
+        """Read the rows of these releases, of which `known` then has all."""
+        self.known.update((one.number, one) for one in self._rows(NUMBERED, sorted(set(numbers) - self.known.keys())))
+
+    def _rank(self, holders: Sequence[int], others: Sequence[_Known] = ()) -> _Rank:
         """How much a fingerprint says that these releases have."""
         count = len(holders) + len(others)
-        if count > FORMULA:
-            return "formula"
-        if count > BOILERPLATE:
-            sources = [*(self._one(number).source_id for number in holders), *(one.source_id for one in others)]
-            if max(Counter(sources).values()) > BOILERPLATE:
-                return "formula"
-        return "frequent" if count > RARE else "rare"
+        if count > FORMULA or self._is_boilerplate(holders, others):
+            return FORMULAIC
+        if count > COMMON:
+            everyone = [*(self.known[number] for number in holders), *others]
+            return _Rank(level="common", leader=min(everyone, key=lambda one: one.moment).number)
+        return FREQUENT if count > RARE else RAREST
+
+    def _is_boilerplate(self, holders: Sequence[int], others: Sequence[_Known] = ()) -> bool:
+        if len(holders) + len(others) <= BOILERPLATE:
+            return False
+        sources = [*(self.known[number].source_id for number in holders), *(one.source_id for one in others)]
+        return max(Counter(sources).values()) > BOILERPLATE
 
     def _linked(self, numbers: Sequence[int]) -> set[Pair]:
         """The links among some releases."""
-        ids = {self._one(number).release_id: number for number in numbers}
+        self._know(numbers)
+        ids = {self.known[number].release_id: number for number in numbers}
         pairs = set()
         for release_id, number in ids.items():
-            for row in self.db.query("SELECT later_id FROM reuse_link WHERE earlier_id = ?", [release_id]):
-                other = ids.get(row["later_id"])
+            for (later,) in self.db.conn.execute("SELECT later_id FROM reuse_link WHERE earlier_id = ?", [release_id]):
+                other = ids.get(later)
                 if other is not None:
                     pairs.add((min(number, other), max(number, other)))
         return pairs
 
     def _touched_by_buckets(
-        self, added: Sequence[_Known], removed: Sequence[_Known], lost: dict[int, Sketch]
+        self,
+        added: Sequence[_Known],
+        removed: Sequence[_Known],
+        lost: dict[int, tuple[frozenset[int], frozenset[int]]],
     ) -> set[Pair]:
         """Pairs of the earliest release of a bucket with the others."""
-        came: dict[int, set[int]] = {}
-        for one in added:
-            for key in self._sketch(one).buckets:
-                came.setdefault(key, set()).add(one.number)
-        went = {key for one in removed for key in lost[one.number].buckets}
+        came = {one.number for one in added}
+        went = {key for one in removed for key in lost[one.number][1]}
         pairs: set[Pair] = set()
-        for key in sorted(came.keys() | went):
-            members = self._members(key)
-            if len(members) < 2:
-                continue
-            new = came.get(key, set())
-            first = min(members, key=lambda number: self._one(number).moment)
-            stayed = [number for number in members if number not in new]
-            former = min(stayed, key=lambda number: self._one(number).moment, default=first)
+        for key, members in self._members(went.union(*(self._buckets(one) for one in added))).items():
+            first = self.leaders[key]
+            new = came.intersection(members)
+            stayed = [number for number in members if number not in came]
+            former = min(stayed, key=self._moment, default=first)
             everyone = key in went or former != first
             for leader in {first, former} if everyone else {first}:
                 pairs.update(
@@ -253,41 +280,62 @@ class _Round:
                 )
         return pairs
 
-    def _members(self, bucket: int) -> list[int]:
-        rows = self.db.conn.execute("SELECT number FROM reuse_bucket WHERE bucket = ? ORDER BY number", [bucket])
-        return [number for (number,) in rows.fetchall()]
+    def _members(self, buckets: Collection[int]) -> dict[int, list[int]]:
+        """Who is in each of these buckets; `leaders` then has the earliest of each."""
+        found: dict[int, list[int]] = {}
+        for key, number in self.db.conn.execute(MEMBERS, [json.dumps(sorted(buckets))]):
+            found.setdefault(key, []).append(number)
+        self._know({number for numbers in found.values() for number in numbers})
+        self.leaders.update((key, min(numbers, key=self._moment)) for key, numbers in found.items())
+        return found
 
-    def _compare_again(self, pair: Pair) -> None:
-        """Put the link of two releases right, whatever it was."""
-        earlier, later = sorted((self._one(number) for number in pair), key=lambda one: one.moment)
-        ids = (earlier.release_id, later.release_id)
-        self.db.execute("DELETE FROM reuse_link WHERE earlier_id IN (?, ?) AND later_id IN (?, ?)", [*ids, *ids])
+    def _moment(self, number: int) -> tuple[str, str, str]:
+        return self.known[number].moment
+
+    def _compare_again(self, pairs: Sequence[Pair], came: set[int]) -> None:
+        """Put the links between two releases right, whatever they were; what came has none yet."""
+        self._know({number for pair in pairs for number in pair})
+        links = []
+        for pair in pairs:
+            earlier, later = sorted((self.known[number] for number in pair), key=lambda one: one.moment)
+            if came.isdisjoint(pair):
+                ids = (earlier.release_id, later.release_id) * 2
+                self.db.execute("DELETE FROM reuse_link WHERE earlier_id IN (?, ?) AND later_id IN (?, ?)", ids)
+            found = self._compared(earlier, later)
+            if found is not None:
+                links.append(self._link(earlier, later, found))
+        if links:
+            self.db.table("reuse_link").insert_all(links)
+
+    def _compared(self, earlier: _Known, later: _Known) -> Comparison | None:
         ours, theirs = self._sketch(earlier), self._sketch(later)
-        shared = ours.fingerprints & theirs.fingerprints
-        levels = {key: self._level_of(key) for key in shared}
-        weight = sum(WEIGHTS[level] for level in levels.values())
-        if weight < SHARED and not self._leads(earlier, ours.buckets & theirs.buckets):
-            return
-        formulas = frozenset(key for key, level in levels.items() if level == "formula")
-        frequent = frozenset(key for key, level in levels.items() if level == "frequent")
-        found = compare(
-            ours, theirs, formulas=formulas, frequent=frequent, same_source=earlier.source_id == later.source_id
+        levels = {
+            key: "formula" if rank.leader not in (None, earlier.number) else rank.level
+            for key, rank in self._ranks(ours.fingerprints & theirs.fingerprints).items()
+        }
+        if sum(WEIGHTS[level] for level in levels.values()) < SHARED and not self._leads(earlier, later):
+            return None
+        return compare(
+            ours,
+            theirs,
+            formulas=frozenset(key for key, level in levels.items() if level == "formula"),
+            frequent=frozenset(key for key, level in levels.items() if level in ("frequent", "common")),
+            same_source=earlier.source_id == later.source_id,
         )
-        if found is not None:
-            self.db.table("reuse_link").insert(self._link(earlier, later, found))
 
-    def _level_of(self, fingerprint: int) -> Level:
-        known = self.levels.get(fingerprint)
-        if known is None:
-            known = self.levels[fingerprint] = self._level(self._holders(fingerprint))
-        return known
+    def _ranks(self, fingerprints: Collection[int]) -> dict[int, _Rank]:
+        missing = [key for key in fingerprints if key not in self.ranks]
+        if missing:
+            self.ranks.update((key, self._rank(holders)) for key, holders in self._holders(missing).items())
+        return {key: self.ranks[key] for key in fingerprints}
 
-    def _leads(self, earlier: _Known, buckets: Iterable[int]) -> bool:
-        """Whether a release is the earliest of one of these buckets."""
-        return any(
-            min(self._members(bucket), key=lambda number: self._one(number).moment) == earlier.number
-            for bucket in sorted(buckets)
-        )
+    def _leads(self, earlier: _Known, later: _Known) -> bool:
+        """Whether a release is the earliest of a bucket that both are in."""
+        shared = self._buckets(earlier) & self._buckets(later)
+        missing = [key for key in shared if key not in self.leaders]
+        if missing:
+            self._members(missing)
+        return any(self.leaders[key] == earlier.number for key in shared)
 
     def _link(self, earlier: _Known, later: _Known, found: Comparison) -> dict[str, str | int | float]:
         both_dated = earlier.is_dated and later.is_dated and earlier.day != later.day
@@ -308,38 +356,70 @@ class _Round:
             "passages": json.dumps([_in_characters(passage, ours, theirs) for passage in found.passages]),
         }
 
-    def _one(self, number: int) -> _Known:
-        if number not in self.known:
-            row = next(self.db.query("SELECT * FROM reuse_release WHERE number = ?", [number]))
-            self.known[number] = _known(row)
-        return self.known[number]
-
     def _sketch(self, one: _Known) -> Sketch:
-        found = self.sketches.get(one.number)
+        found = self.sketches.pop(one.number, None)
         if found is None:
             key = [one.release_id, one.version_id, one.derivation]
-            rows = self.db.query(
+            quotes = self.db.conn.execute(
                 """SELECT start, "end" FROM quote WHERE release_id = ? AND version_id = ? AND derivation = ?
                    ORDER BY start, id""",
                 key,
             )
-            found = sketch(self._text(one), [(row["start"], row["end"]) for row in rows])
+            found = sketch(self._text(one), quotes.fetchall())
             while len(self.sketches) >= KEPT:
                 del self.sketches[next(iter(self.sketches))]
-            self.sketches[one.number] = found
+        self.sketches[one.number] = found  # now the last one to go
+        return found
+
+    def _buckets(self, one: _Known) -> frozenset[int]:
+        found = self.buckets.get(one.number)
+        if found is None:
+            found = self.buckets[one.number] = buckets(self._sketch(one).words)
         return found
 
     def _text(self, one: _Known) -> str:
-        rows = self.db.query(
-            "SELECT text FROM derivation WHERE release_id = ? AND version_id = ? AND number = ?",
-            [one.release_id, one.version_id, one.derivation],
+        key = [one.release_id, one.version_id, one.derivation]
+        row = look_up(
+            self.db, "SELECT text FROM derivation WHERE release_id = ? AND version_id = ? AND number = ?", key
         )
-        return str(next(rows, {"text": ""})["text"])
+        return str(row[0]) if row else ""
 
 
-def _known(row: dict[str, object]) -> _Known:
-    values = {name: row[name] for name in _Known.__dataclass_fields__}
-    return _Known(**{**values, "is_dated": bool(row["is_dated"])})  # type: ignore[arg-type]
+def _gained(now: _Rank, before: _Rank, stayed: Sequence[int]) -> Iterable[Pair]:
+    """Pairs of releases that stayed for which a fingerprint says more than before."""
+    if now.leader is None and now != FORMULAIC:
+        more = before.leader is not None or WEIGHTS[now.level] > WEIGHTS[before.level]
+        return combinations(stayed, 2) if more else ()
+    leader = now.leader
+    if leader is None or leader not in stayed or before in (RAREST, FREQUENT):
+        return ()
+    return ((min(leader, number), max(leader, number)) for number in stayed if number != leader)
+
+
+def _counted(now: _Rank, holders: Sequence[int], came: Collection[int]) -> Iterator[Pair]:
+    """Pairs with a release that came for which a fingerprint counts."""
+    if now == FORMULAIC or len(holders) < 2:
+        return
+    new, leader = [number for number in holders if number in came], now.leader
+    if leader is None:
+        yield from ((number, newer) for newer in new for number in holders if number < newer)
+    else:
+        others = holders if leader in came else new
+        yield from ((min(leader, one), max(leader, one)) for one in others if one != leader)
+
+
+def _known(row: tuple[Any, ...]) -> _Known:
+    number, release_id, version_id, derivation, source_id, day, is_dated, captured_at = row
+    return _Known(
+        number=number,
+        release_id=release_id,
+        version_id=version_id,
+        derivation=derivation,
+        source_id=source_id,
+        day=day,
+        is_dated=bool(is_dated),
+        captured_at=captured_at,
+    )
 
 
 def _row(one: _Known) -> dict[str, str | int]:

@@ -7,6 +7,8 @@ from datetime import date, datetime
 
 from sqlite_utils import Database
 
+from archive_pipeline.archive.database import look_up
+from archive_pipeline.archive.persons import names_person, suppressed_names
 from archive_pipeline.archive.reuse import Basis
 from archive_pipeline.archive.reuse_text import Kind
 
@@ -31,7 +33,8 @@ class ReusedRelease:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedPassage:
     """A passage as it stands in the earlier and in the later text; spans are code points of the two derivations, and
-    `words` of them are the same."""
+    `words` of them are the same. `speaker` is who says it in the later text, or else in the earlier one, where it is
+    direct speech of somebody whose name is not suppressed."""
 
     earlier: tuple[int, int]
     later: tuple[int, int]
@@ -39,6 +42,7 @@ class SharedPassage:
     later_text: str
     words: int
     is_quote: bool
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,17 +154,21 @@ def _sides(db: Database, rows: Sequence[dict[str, str]]) -> dict[str, ReusedRele
 def _reuse(db: Database, row: dict[str, object], sides: dict[str, ReusedRelease]) -> Reuse:
     earlier, later = sides[str(row["earlier_id"])], sides[str(row["later_id"])]
     ours, theirs = _text(db, earlier), _text(db, later)
-    passages = [
-        SharedPassage(
-            earlier=(one["earlier"][0], one["earlier"][1]),
-            later=(one["later"][0], one["later"][1]),
-            earlier_text=ours[slice(*one["earlier"])],
-            later_text=theirs[slice(*one["later"])],
-            words=one["words"],
-            is_quote=one["quote"],
+    suppressed = suppressed_names(db)
+    passages = []
+    for one in json.loads(str(row["passages"])):
+        speaker = _speaker(db, later, one["later"]) or _speaker(db, earlier, one["earlier"]) if one["quote"] else None
+        passages.append(
+            SharedPassage(
+                earlier=(one["earlier"][0], one["earlier"][1]),
+                later=(one["later"][0], one["later"][1]),
+                earlier_text=ours[slice(*one["earlier"])],
+                later_text=theirs[slice(*one["later"])],
+                words=one["words"],
+                is_quote=one["quote"],
+                speaker=None if speaker and names_person(speaker, suppressed) else speaker,
+            )
         )
-        for one in json.loads(str(row["passages"]))
-    ]
     values = {name: row[name] for name in ("kind", "basis", "similarity", "share", "words")}
     return Reuse(
         earlier=earlier,
@@ -176,6 +184,17 @@ def _is_certain(earlier: ReusedRelease, later: ReusedRelease) -> bool:
     if later.published is None:
         return False
     return (earlier.published or earlier.first_captured.date()) < later.published
+
+
+def _speaker(db: Database, release: ReusedRelease, span: Sequence[int]) -> str | None:
+    """Who says most of these words."""
+    row = look_up(
+        db,
+        """SELECT speaker FROM quote WHERE release_id = ? AND version_id = ? AND derivation = ? AND speaker IS NOT NULL
+             AND start < ? AND "end" > ? ORDER BY min("end", ?) - max(start, ?) DESC, id LIMIT 1""",
+        [release.id, release.version_id, release.derivation, span[1], span[0], span[1], span[0]],
+    )
+    return str(row[0]) if row else None
 
 
 def _text(db: Database, release: ReusedRelease) -> str:

@@ -1,16 +1,20 @@
 """What two texts have in common: fingerprints to find candidates by, and the passages themselves.
 
-Fingerprints are winnowed hashes of word 5-grams (Schleimer, Wilkerson, Aiken: Winnowing, SIGMOD 2003): of every four
-grams in a row the smallest is kept, so two texts that share eight words in a row share a fingerprint; of direct speech
-all are kept, for quotes are short and often changed in a word. Texts that are alike as a whole share a bucket: a band
-of a MinHash signature (rensa), or the hash of all words.
+Fingerprints are hashes of word 5-grams, of which those are kept whose smallest word stands at one of their ends, by a
+hash of the word: closed syncmers (Edgar: Syncmers are more sensitive than minimizers, PeerJ 2021). Two in five are, and
+at least one of any four in a row, so two texts that share eight words in a row share a fingerprint. Unlike with
+winnowing the words around don't decide what is kept, so a formula has the same fingerprints wherever it stands. Of
+direct speech all grams are kept, for quotes are short and often changed in a word. Texts that are alike as a whole
+share a bucket: a band of a MinHash signature (rensa), or the hash of all words.
 
 Everything here is a pure function of text, the same in every process and on every machine.
 """
 
 import hashlib
 import re
+import struct
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -20,14 +24,12 @@ from typing import Literal
 
 from rensa import RMinHash
 
-__all__ = ["Comparison", "Kind", "Passage", "Sketch", "compare", "sketch", "word_spans"]
+__all__ = ["Comparison", "Kind", "Passage", "Sketch", "buckets", "compare", "sketch", "word_spans"]
 
 Kind = Literal["exact", "near", "passage", "quote"]
 """`exact`: all words are the same; `near`: at least four in five; `passage`: a part; `quote`: direct speech alone."""
 
 GRAM = 5
-WINDOW = 4
-"""A run of GRAM + WINDOW - 1 = 8 shared words always shares a fingerprint."""
 
 NEAR = 0.8
 """Share of the words of two texts that they have in common (Dice) from which on they are near-duplicates."""
@@ -35,8 +37,8 @@ MIN_WORDS = 15
 """Shared words of the shortest passage: formulas of the trade ("Weitere Informationen gibt es bei ...") are shorter."""
 MIN_QUOTE = 10
 """The same inside direct speech in both texts, where formulas are rare."""
-MIN_FREE = 18
-"""The same where not all words are vouched for, as between changes that stand close to each other."""
+MIN_FREE = 20
+"""The same where only half the words are vouched for, as between changes that stand close to each other."""
 LONG = 40
 """The same where other releases have the words too, though not so many that they are a formula: two formulas may follow
 each other twice."""
@@ -50,6 +52,16 @@ LINK = 3
 """Words of the shortest run that still belongs to a passage at its ends."""
 IN_QUOTE = 0.9
 """Share of a passage that direct speech must cover for it to be a quote."""
+VARIED = 7
+"""Different words, numbers aside, of the least varied passage: calendars and opening hours repeat few."""
+# fmt: off
+CONTACT = frozenset((
+    "pressekontakt", "pressekontakte", "presserückfragen", "presseanfragen", "medienkontakt", "medienanfragen",
+    "ansprechpartner", "ansprechpartnerin", "ansprechpartnerinnen", "ansprechperson", "impressum",
+    "haftungsausschluss", "disclaimer", "honorarfrei", "belegexemplar",
+))
+# fmt: on
+"""Words after which a source says whom to call and what may be printed: no words of the release."""
 PLACES = 8
 """Places of one gram in the earlier text that are tried; a text that repeats itself has many."""
 
@@ -68,13 +80,12 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sketch:
-    """A text as it is compared: its words in order, the hash of the gram that begins at each, the fingerprints kept of
-    these, the buckets it belongs to, and its direct speech as spans of words (half open)."""
+    """A text as it is compared: its words in order, the fingerprints that are kept with the place of the word where
+    each begins, all of them as a set, and its direct speech as spans of words (half open)."""
 
     words: tuple[str, ...]
-    grams: tuple[int, ...]
+    places: tuple[tuple[int, int], ...]
     fingerprints: frozenset[int]
-    buckets: frozenset[int]
     quotes: tuple[Span, ...] = ()
 
 
@@ -106,18 +117,15 @@ def word_spans(text: str) -> list[Span]:
 
 def sketch(text: str, quotes: Sequence[Span] = ()) -> Sketch:
     """What is compared of a text; `quotes` are spans of its direct speech in code points."""
-    found = WORD.findall(text)
-    words = tuple(_normal(word) for word in found)
-    grams = tuple(_grams(words))
+    words = tuple(map(_normal, WORD.findall(text)))
     spoken = tuple(_spoken(text, quotes)) if quotes else ()
-    said = (gram for start, end in spoken for gram in grams[start : max(start, end - GRAM + 1)])
-    return Sketch(
-        words=words,
-        grams=grams,
-        fingerprints=frozenset(_winnowed(grams)).union(said),
-        buckets=frozenset(_buckets(words)) if len(words) >= MIN_TEXT else frozenset(),
-        quotes=spoken,
-    )
+    places = tuple(_places(words, spoken))
+    return Sketch(words=words, places=places, fingerprints=frozenset(gram for _, gram in places), quotes=spoken)
+
+
+def buckets(words: Sequence[str]) -> frozenset[int]:
+    """The buckets a text of these words belongs to; none for one too short to be a duplicate."""
+    return frozenset(_buckets(words)) if len(words) >= MIN_TEXT else frozenset()
 
 
 @lru_cache(maxsize=200_000)
@@ -130,17 +138,15 @@ def _hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
-def _grams(words: Sequence[str]) -> Iterator[int]:
-    hashes = [_hash(word) for word in words]
+def _places(words: Sequence[str], spoken: Sequence[Span]) -> Iterator[tuple[int, int]]:
+    hashes = list(map(_hash, words))
+    said = {place for start, end in spoken for place in range(start, end - GRAM + 1)}
     one, two, three, four, five = FACTORS
-    for a, b, c, d, e in zip(hashes, hashes[1:], hashes[2:], hashes[3:], hashes[4:], strict=False):
-        yield (a * one + b * two + c * three + d * four + e * five & MASK) >> (64 - BITS)
-
-
-def _winnowed(grams: Sequence[int]) -> Iterator[int]:
-    if len(grams) < WINDOW:
-        return iter([min(grams)] if grams else [])
-    return map(min, zip(grams, grams[1:], grams[2:], grams[3:], strict=False))
+    grams = zip(hashes, hashes[1:], hashes[2:], hashes[3:], hashes[4:], strict=False)
+    for place, (a, b, c, d, e) in enumerate(grams):
+        ends = a if a < e else e
+        if (ends <= b and ends <= c and ends <= d) or place in said:
+            yield place, (a * one + b * two + c * three + d * four + e * five & MASK) >> (64 - BITS)
 
 
 def _buckets(words: Sequence[str]) -> Iterator[int]:
@@ -150,7 +156,7 @@ def _buckets(words: Sequence[str]) -> Iterator[int]:
     digest = signature.digest()
     rows = PERMUTATIONS // BANDS
     for band in range(BANDS):
-        yield _bucket(repr((band, digest[band * rows : (band + 1) * rows])).encode())
+        yield _bucket(struct.pack(f"<B{rows}Q", band, *digest[band * rows : (band + 1) * rows]))
 
 
 def _bucket(content: bytes) -> int:
@@ -159,10 +165,11 @@ def _bucket(content: bytes) -> int:
 
 def _spoken(text: str, quotes: Sequence[Span]) -> Iterator[Span]:
     spans = word_spans(text)
+    starts, ends = [start for start, _ in spans], [end for _, end in spans]
     for start, end in quotes:
-        inside = [number for number, (left, right) in enumerate(spans) if left >= start and right <= end]
-        if inside:
-            yield inside[0], inside[-1] + 1
+        first, last = bisect_left(starts, start), bisect_right(ends, end)
+        if first < last:
+            yield first, last
 
 
 def compare(
@@ -183,13 +190,14 @@ def compare(
         return None
     if earlier.words == later.words:
         return _exact(earlier) if len(later.words) >= MIN_TEXT else None
-    runs = list(_runs(earlier, later))
+    runs = list(_runs(earlier.words, later.words))
     passages = [_passage(earlier, later, chain) for chain in _chains(runs)]
     matched = sum(passage.words for passage in passages)
     similarity = 2 * matched / (len(earlier.words) + len(later.words))
     kind: Kind = "near"
     shortest = min(len(earlier.words), len(later.words))
     if similarity < NEAR or shortest < MIN_TEXT:
+        passages = [one for one in passages if _is_varied(later.words[slice(*one.later)])]
         if sum(passage.words for passage in passages if passage.words >= MIN_WORDS) < MOST * shortest:
             if same_source:
                 passages = [one for one in passages if one.is_quote or not _ends_both(one, earlier, later)]
@@ -214,26 +222,29 @@ Run = tuple[int, int, int]
 """Where a run of equal words begins in the earlier and in the later text, and how many words it has."""
 
 
-def _runs(earlier: Sketch, later: Sketch) -> Iterator[Run]:
+def _runs(earlier: Sequence[str], later: Sequence[str]) -> Iterator[Run]:
     """Runs of at least GRAM equal words, from left to right in the later text, each the longest from where it starts;
     of equally long ones that which goes on where the last one ended."""
-    places: dict[int, list[int]] = {}
-    for place, gram in enumerate(earlier.grams):
-        places.setdefault(gram, []).append(place)
-    here = expected = 0
-    while here < len(later.grams):
+    ours, theirs = _grams(earlier), _grams(later)
+    shared = set(ours).intersection(theirs)
+    places: dict[tuple[str, ...], list[int]] = {gram: [] for gram in shared}
+    for place, gram in enumerate(ours):
+        if gram in shared:
+            places[gram].append(place)
+    end = ahead = 0
+    for here, gram in enumerate(theirs):
+        if here < end or gram not in shared:
+            continue
         best = (0, 0, 0)
-        for place in places.get(later.grams[here], ())[:PLACES]:
-            length = _equal(earlier.words, later.words, place, here)
-            best = max(best, (length, -abs(place - expected), place))
+        for place in places[gram][:PLACES]:
+            best = max(best, (_equal(earlier, later, place, here), -abs(place - here - ahead), place))
         length, _, place = best
-        if length >= GRAM:
-            yield place, here, length
-            here += length
-            expected = place + length
-        else:
-            here += 1
-            expected += 1
+        yield place, here, length
+        end, ahead = here + length, place - here
+
+
+def _grams(words: Sequence[str]) -> list[tuple[str, ...]]:
+    return list(zip(words, words[1:], words[2:], words[3:], words[4:], strict=False))
 
 
 def _equal(earlier: Sequence[str], later: Sequence[str], place: int, here: int) -> int:
@@ -293,6 +304,10 @@ def _covered(span: Span, quotes: Sequence[Span]) -> bool:
     return inside >= IN_QUOTE * (span[1] - span[0])
 
 
+def _is_varied(words: Sequence[str]) -> bool:
+    return len({word for word in words if word.isalpha()}) >= VARIED
+
+
 def _ends_both(passage: Passage, earlier: Sketch, later: Sketch) -> bool:
     behind = (len(earlier.words) - passage.earlier[1], len(later.words) - passage.later[1])
     return max(behind) <= LINK
@@ -305,14 +320,18 @@ def _telling(
     them by fingerprints that are at least no formulas."""
     shared = earlier.fingerprints & later.fingerprints
     rare, covered = _covered_words(later, shared, formulas | frequent)
-    some, _ = _covered_words(later, shared, formulas)
+    some, formulaic = _covered_words(later, shared, formulas)
     for passage in passages:
         start, end = passage.later
         least = MIN_QUOTE if passage.is_quote else MIN_WORDS
-        vouched = sum(rare[start:end])
-        free = passage.words - sum(covered[start:end])
-        scattered = free >= MIN_FREE and vouched > GRAM
-        if passage.words >= least and (vouched >= least - 1 or scattered or sum(some[start:end]) >= LONG):
+        end = next((place for place in range(start, end) if later.words[place] in CONTACT), end)
+        words = passage.words - (passage.later[1] - end)
+        if words < least:
+            continue
+        vouched, free = sum(rare[start:end]), words - sum(covered[start:end])
+        scattered = free >= MIN_FREE and vouched >= MIN_FREE // 2
+        is_long = words - sum(formulaic[start:end]) >= LONG and sum(some[start:end]) >= LONG // 2
+        if vouched >= least - passage.is_quote or scattered or is_long:
             yield passage
 
 
@@ -321,10 +340,11 @@ def _covered_words(later: Sketch, shared: frozenset[int], common: frozenset[int]
     whether a common one does. Where two formulas meet, every gram is rare: so a common one outweighs those."""
     own, others = bytearray(len(later.words)), bytearray(len(later.words))
     ones, zeros = b"\x01" * GRAM, bytes(GRAM)
-    for place, gram in enumerate(later.grams):
-        if gram in shared:
-            (others if gram in common else own)[place : place + GRAM] = ones
-    for place, gram in enumerate(later.grams if any(others) else ()):
-        if gram in shared and gram in common:
+    for place, gram in later.places:
+        if gram in shared and gram not in common:
+            own[place : place + GRAM] = ones
+    for place, gram in later.places:
+        if gram in common:
+            others[place : place + GRAM] = ones
             own[place : place + GRAM] = zeros
     return own, others

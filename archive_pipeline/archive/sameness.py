@@ -9,22 +9,29 @@ __all__ = ["reads_the_same", "steady_text"]
 NUMBER = r"\d[\d.]{0,11}"
 DAY = r"(?:\d{1,2}\.\ ?(?:\d{1,2}\.|\w{3,9})\ ?\d{2,4}|\d{4}-\d\d-\d\d)"
 MOMENT = rf"(?:\w{{2,10}},\ )?{DAY}(?:,|\ um|\ -|\ –|\ \|)?(?:\ ?\d{{1,2}}[:.]\d\d)?(?:\ ?uhr)?"
-COUNTED = r"aufrufe|zugriffe|klicks|views|besucher|leser|shares|likes|kommentare?|reaktionen|downloads"
+COUNTED = r"aufrufe|zugriffe|klicks|views|shares|likes|kommentare?|reaktionen|downloads|bewertung(?:en)?|stimmen"
+READ = r"gelesen|geteilt|angesehen|aufgerufen|heruntergeladen|empfohlen"
+UNIT = r"(?:sekunden?|sek\.?|minuten?|min\.?|stunden?|std\.?|tag(?:en|e)?|wochen?|monat(?:en|e)?|jahr(?:en|e)?)"
 VOLATILE = re.compile(
     rf"""(?:
         (?:zuletzt\ |letzte\ |letztmals\ )?(?:aktualisier(?:t|ung)|geändert|änderung|bearbeitet|überarbeitet|stand)
             (?:\ am)?\ ?:?\ ?{MOMENT}
-      | vor\ (?:{NUMBER}|eine[mr])\ (?:sekunden?|minuten?|stunden?|tag(?:en)?|wochen?|monat(?:en)?|jahr(?:en)?)
-      | {NUMBER}\ ?(?:mal\ |x\ )?(?:{COUNTED}|gelesen|geteilt|angesehen|aufgerufen|heruntergeladen|empfohlen)
-      | (?:seiten)?(?:{COUNTED}|gelesen|geteilt|angesehen|aufgerufen)\ ?[:(]?\ ?{NUMBER}(?:\ ?mal|\ ?x)?\)?
-      | (?:lesezeit|lesedauer)\ ?:?\ ?(?:ca\.\ )?{NUMBER}\ ?(?:min|minuten?|sek|sekunden?)
+      | (?:online\ seit:?|vor)\ (?:{NUMBER}|eine[mr])\ {UNIT}
+      | heute(?:,\ \d{{1,2}}[:.]\d\d(?:\ uhr)?|\ ist(?:\ der)?\ {MOMENT})
+      | (?:{NUMBER}|keine)\ ?(?:{COUNTED})(?:\ zu\ diese[mr]\ \w+)?
+      | (?:diese[nr]?\ \w+\ (?:wurde\ )?)?{NUMBER}\ ?(?:mal|x)?\ ?(?:{READ})
+      | (?:seiten)?(?:{COUNTED}|besucher|leser|{READ})(?:\ heute)?\ ?[:(]?\ ?{NUMBER}(?:,\d)?(?:\ ?mal|\ ?x)?\)?
+            (?:\ ?\({NUMBER}\ \w+\))?
+      | gefällt\ mir\ ?[:(]?\ ?{NUMBER}\)? | {NUMBER}\ personen\ gefällt\ das
+      | (?:lesezeit|lesedauer)\ ?:?\ ?(?:ca\.\ )?{NUMBER}\ ?{UNIT} | {NUMBER}\ ?{UNIT}\ (?:lesezeit|lesedauer)
+      | (?:©|copyright)\ {{0,2}}\d{{4}}\b.{{0,60}}
     )[.\s]*""",
     re.VERBOSE | re.IGNORECASE,
 )
 """Lines that pages change by themselves: counters, "zuletzt aktualisiert", "vor 3 Tagen"."""
 
 SHARING = re.compile(
-    r"teilen?|tweet(?:en)?|twittern|share|empfehlen|merken|senden|drucken|kopieren|facebook|twitter|whatsapp|telegram|"
+    r"teilen?|tweet(?:en)?|twittern|share|empfehlen|merken|senden|versenden|mailen|drucken|kopieren|weiterleiten|facebook|twitter|whatsapp|telegram|"
     r"threema|mastodon|bluesky|instagram|linkedin|xing|pinterest|reddit|signal"
 )
 BESIDE = re.compile(r"auf|bei|per|via|und|in|x|e|mail|link|artikel|beitrag|seite|diesen?|info|rss|\d+")
@@ -36,7 +43,10 @@ TEASERS = re.compile(
     r"(?:weitere|aktuelle|neueste|ähnliche|verwandte|mehr|die neuesten|alle)\s+(?:aktuelle\s+)?"
     r"(?:meldungen|nachrichten|pressemitteilungen|pressemeldungen|mitteilungen|beiträge|artikel|themen|news|"
     r"pressemeldungen|neuigkeiten|zum thema|aus (?:der|dem) \w+)(?:\s+(?:aus|von|zum|zu)\s[\w\s]{1,30})?:?"
-    r"|das könnte (?:sie|dich|euch) auch interessieren:?|lesen sie auch:?|auch interessant:?|mehr zum thema:?|"
+    r"|das könnte (?:sie|dich|euch) auch interessieren:?|lesen sie auch:?|auch interessant:?|(?:mehr )?zum thema:?|"
+    r"(?:am )?meist ?gelesen(?:e (?:artikel|beiträge|meldungen))?:?|beliebte (?:artikel|beiträge|meldungen):?|"
+    r"(?:letzte|neue) (?:artikel|beiträge|meldungen):?|passend dazu:?|mehr aus (?:der |dem )?\w+:?|"
+    r"aktuelles aus (?:der|dem) \w+:?|"
     r"(?:vorheriger|nächster|voriger)\s+(?:beitrag|artikel):?",
     re.IGNORECASE,
 )

@@ -12,6 +12,7 @@ from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import counted, german_date, german_moment, shorten
 from archive_pipeline.model import Release
 from archive_pipeline.reusing import refresh_reuse
+from archive_pipeline.sources.schedule import BERLIN
 from archive_pipeline.workspace import open_workspace
 
 REUSE = TypeAdapter(Reuse)
@@ -64,38 +65,57 @@ def reuse(settings: Settings, release: str, full: bool, as_json: bool) -> None:
 
 
 def _say(release: Release, links: tuple[Reuse, ...], *, full: bool) -> None:
-    click.echo(f"{release.article.title or '(ohne Titel)'}   d/{release.id}")
+    title = release.article.title or f"(ohne Titel: {release.url or release.path})"
+    click.echo(f"{title}   d/{release.id}")
     if not links:
         click.echo("Keine andere Mitteilung des Archivs hat eine längere Passage mit ihr gemeinsam.")
     groups = (
-        ("Übernommen aus", [one for one in links if one.later.id == release.id]),
-        ("Übernommen von", [one for one in links if one.earlier.id == release.id]),
+        ("Übernommen aus", [one for one in links if one.is_certain and one.later.id == release.id]),
+        ("Übernommen von", [one for one in links if one.is_certain and one.earlier.id == release.id]),
+        ("Gemeinsam mit", [one for one in links if not one.is_certain]),
     )
     for heading, found in groups:
         for one in found:
             other = one.earlier if one.later.id == release.id else one.later
             click.echo()
-            click.echo(f"{heading} d/{other.id}   {shorten(other.title or '(ohne Titel)', 80)}   ({other.source_id})")
+            click.echo(f"{heading} d/{other.id}   {_name(other)}   ({other.source_id})")
             _say_link(one, full=full)
+
+
+def _name(release: ReusedRelease) -> str:
+    """The title, or what else tells a release from others that have none."""
+    place = release.url or release.path
+    return shorten(release.title or (f"(ohne Titel: {place})" if place else "(ohne Titel)"), 80)
 
 
 def _say_link(one: Reuse, *, full: bool) -> None:
     click.echo(f"  {KINDS[one.kind]} · {one.words} gemeinsame Wörter · {round(100 * one.share)} % des späteren Textes")
-    unsure = (
-        "" if one.is_certain else " · Reihenfolge nicht belegt: eine Erfassung sagt nur, dass es den Text da schon gab"
-    )
-    click.echo(
-        f"  zuerst d/{one.earlier.id} ({_when(one.earlier)}), dann d/{one.later.id} ({_when(one.later)}){unsure}"
-    )
+    click.echo(f"  zuerst d/{one.earlier.id} ({_when(one.earlier)}), dann d/{one.later.id} ({_when(one.later)})")
+    if not one.is_certain:
+        click.echo(f"  {_doubt(one)}")
     passages = one.passages if full else one.passages[:3]
     for passage in passages:
         width = 100_000 if full else 300
         what = "Zitat" if passage.is_quote else "Passage"
-        click.echo(f"  {what}, {passage.words} Wörter")
+        by = f" von {passage.speaker}" if passage.speaker else ""
+        click.echo(f"  {what}{by}, {passage.words} Wörter")
         click.echo(f"    früher {passage.earlier[0]}–{passage.earlier[1]}: {shorten(passage.earlier_text, width)}")
         click.echo(f"    später {passage.later[0]}–{passage.later[1]}: {shorten(passage.later_text, width)}")
     if len(passages) < len(one.passages):
         click.echo(f"  … und {len(one.passages) - len(passages)} kürzere: --full zeigt alle")
+
+
+def _doubt(one: Reuse) -> str:
+    """Why the order is not proved, and what stands in for a proof."""
+    earlier, later = one.earlier, one.later
+    if earlier.published == later.published:
+        said = "am selben Tag veröffentlicht" if earlier.published else "beide ohne Datum"
+        moments = [release.first_captured.astimezone(BERLIN) for release in (earlier, later)]
+        first, second = (f"{moment:%d.%m.%Y %H:%M:%S}" for moment in moments)
+        if earlier.first_captured == later.first_captured:
+            return f"Reihenfolge nicht belegt: {said} und im selben Augenblick erfasst"
+        return f"Reihenfolge nicht belegt: {said}; zuerst erfasst {first}, dann {second}"
+    return "Reihenfolge nicht belegt: eine Erfassung sagt nur, dass es den Text da schon gab"
 
 
 def _when(release: ReusedRelease) -> str:

@@ -160,3 +160,87 @@ def test_observers_hear_nothing_of_old_releases(tmp_path: Path, farm: Farm) -> N
     offer(host, {f"/neu/{number}": new_page(number, CORRECTED) for number in range(8)})
     assert ingest(tmp_path, farm).total("changed") == 8
     assert not heard.exists() or len(heard.read_text().splitlines()) == 0
+
+
+def relaunches(folder: Path) -> list[str]:
+    db = opened(folder)
+    found = [event.detail or "" for event in events_of(db, "amt") if event.type == "relaunch"]
+    db.close()
+    return found
+
+
+@pytest.mark.parametrize("moved", [6, 10])
+def test_most_of_a_site_moves_and_some_of_it_stays(tmp_path: Path, farm: Farm, moved: int) -> None:
+    host = farm.host("amt.example")
+    old = {f"/alt/{number}": old_page(number) for number in range(10)}
+    offer(host, old)
+    ingest(tmp_path, farm)
+    for number in range(moved):
+        del host.pages[f"/alt/{number}"]
+    stayed = {path: body for path, body in old.items() if path in host.pages}
+    offer(host, {**{f"/neu/{number}": new_page(number) for number in range(moved)}, **stayed})
+    report = ingest(tmp_path, farm)
+    assert (report.total("new"), report.total("changed")) == (0, 0)
+    assert [told.split(" bekannte")[0] for told in relaunches(tmp_path)] == [f"Relaunch: {moved}"]
+    db = opened(tmp_path)
+    assert next(db.query("SELECT count(*) AS n FROM release"))["n"] == 10
+    assert next(db.query("SELECT count(*) AS n FROM location"))["n"] == 10 + moved
+    db.close()
+
+
+def test_a_list_in_another_order_is_nothing_new(tmp_path: Path, farm: Farm) -> None:
+    host = farm.host("amt.example")
+    pages = {f"/presse/{number}": old_page(number) for number in range(10)}
+    offer(host, pages)
+    ingest(tmp_path, farm)
+    offer(host, dict(reversed(pages.items())))
+    report = ingest(tmp_path, farm)
+    assert (report.total("new"), report.total("changed")) == (0, 0)
+    assert relaunches(tmp_path) == []
+
+
+def test_a_site_that_goes_over_to_www_keeps_its_releases(tmp_path: Path, farm: Farm) -> None:
+    host = farm.host("amt.example")
+    offer(host, {f"/presse/{number}": old_page(number) for number in range(8)})
+    ingest(tmp_path, farm)
+    other = farm.host("www.amt.example")
+    offer(other, {f"/presse/{number}": old_page(number) for number in range(8)})
+    host.page("/feed.xml", rss(other, list(other.pages)[:8]), "application/rss+xml")
+    report = ingest(tmp_path, farm)
+    assert (report.total("new"), report.total("changed")) == (0, 0)
+    db = opened(tmp_path)
+    assert next(db.query("SELECT count(*) AS n FROM release"))["n"] == 8
+    db.close()
+
+
+def test_a_new_template_that_adds_a_line_to_each_page_makes_versions_of_the_releases(
+    tmp_path: Path, farm: Farm
+) -> None:
+    host = farm.host("amt.example")
+    offer(host, {f"/alt/{number}": old_page(number) for number in range(8)})
+    ingest(tmp_path, farm)
+    for number in range(8):
+        del host.pages[f"/alt/{number}"]
+    line = "<br><br>Das Rathaus informiert Sie hier auf neuen Seiten über alles aus der Gemeinde."
+    offer(host, {f"/neu/{number}": new_page(number, line) for number in range(8)})
+    report = ingest(tmp_path, farm)
+    assert report.total("new") == 0
+    assert len(relaunches(tmp_path)) == 1
+    db = opened(tmp_path)
+    assert next(db.query("SELECT count(*) AS n FROM release"))["n"] == 8
+    assert next(db.query("SELECT count(*) AS n FROM event WHERE type = 'silent change'"))["n"] == 0
+    db.close()
+
+
+def test_after_a_relaunch_news_is_news_again(tmp_path: Path, farm: Farm) -> None:
+    host = farm.host("amt.example")
+    offer(host, {f"/alt/{number}": old_page(number) for number in range(8)})
+    ingest(tmp_path, farm)
+    for number in range(8):
+        del host.pages[f"/alt/{number}"]
+    moved = {f"/neu/{number}": new_page(number) for number in range(8)}
+    offer(host, moved)
+    ingest(tmp_path, farm)
+    offer(host, {**moved, "/neu/21": new_page(21)})
+    assert ingest(tmp_path, farm).total("new") == 1
+    assert len(relaunches(tmp_path)) == 1

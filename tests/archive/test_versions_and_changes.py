@@ -135,6 +135,31 @@ def test_only_lines_that_change_by_themselves_are_left_out(text: str, same: bool
     assert not reads_the_same(SAYS, Article(title="Anderer", text=text, published=date(2026, 3, 2)))
 
 
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [
+        ("Gefällt mir 15", False),
+        ("Keine Kommentare", False),
+        ("0 Kommentare zu diesem Beitrag", False),
+        ("3 Min. Lesezeit", False),
+        ("vor 3 Std.", False),
+        ("Bewertung: 4,5 (23 Stimmen)", False),
+        ("Diesen Artikel 45 mal gelesen", False),
+        ("Heute, 14:05 Uhr", False),
+        ("Heute ist Montag, 4. Mai 2026", False),
+        ("Artikel drucken · Artikel mailen", False),
+        ("© 2026 Gemeinde Altenrode", False),
+        ("300 Besucher", True),
+        ("Teilnehmer: 300", True),
+        ("Heute, 14 Uhr, tagt der Rat", True),
+        ("Die Sitzung fand vor 3 Tagen statt", True),
+    ],
+)
+def test_a_line_that_counts_by_itself_is_told_from_one_of_the_release(line: str, counts: bool) -> None:
+    found = Article(title="Titel", text=f"{SAYS.text}\n{line}", published=SAYS.published)
+    assert reads_the_same(SAYS, found) is not counts
+
+
 def test_a_change_without_a_word_is_told(tmp_path: Path, farm: Farm, host: Host) -> None:
     put(host, page(480))
     visit(tmp_path, farm)
