@@ -1,24 +1,102 @@
-"""Hiding releases at once, also while a run writes."""
+"""Takedown cases: opening them, hiding releases at once, also while a run writes, and showing them again."""
 
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
 
 from sqlite_utils import Database
 
 from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.lock import lock_owner
+from archive_pipeline.archive.reading import find_release
 from archive_pipeline.archive.rights_forms import TakedownRequest, TakedownStep
-from archive_pipeline.errors import IndexingError, LockedError
+from archive_pipeline.archive.takedown import load_case, next_case
+from archive_pipeline.archive.visibility import EVERYTHING
+from archive_pipeline.deciding import Deciding, new_id, storable
+from archive_pipeline.errors import ArchiveError, IndexingError, LockedError
+from archive_pipeline.taking_down import finish_erasures
 from archive_pipeline.workspace import Workspace
 
-__all__ = ["hide_at_once"]
+__all__ = ["Asked", "decide_case", "hide_at_once", "open_case", "take_step"]
 
 BESIDE = ("run", "import")
 """Commands that write for hours, and beside which hiding is safe: decisions are appended one after the other whoever
 writes them, and the index is written only when these commands end."""
 
 LOOKS, PAUSE_SECONDS = 20, 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What somebody asks for: `names` of releases as a person writes them, the legal `ground` as it was stated, who
+    asks, and why. What is empty was not said."""
+
+    names: tuple[str, ...]
+    ground: str | None = None
+    requester: str | None = None
+    reason: str | None = None
+
+    def request(self, db: Database, deciding: Deciding) -> TakedownRequest:
+        """The request, with the number of a new case. Raises UnknownReleaseError."""
+        return TakedownRequest(
+            id=new_id(),
+            batch=deciding.batch,
+            note=_said(self.reason),
+            decided_by=deciding.decided_by,
+            decided_at=deciding.decided_at,
+            case=next_case(db, deciding.decided_at),
+            release_ids=tuple(dict.fromkeys(find_release(db, name, EVERYTHING) for name in self.names)),
+            ground=_said(self.ground),
+            requester=_said(self.requester),
+        )
+
+
+def _said(text: str | None) -> str | None:
+    return (storable(text) or None) if text else None
+
+
+def take_step(deciding: Deciding, case: str, step: Literal["hide", "keep"], reason: str | None) -> TakedownStep:
+    """A step of a case."""
+    return TakedownStep(
+        id=new_id(),
+        batch=deciding.batch,
+        note=_said(reason),
+        decided_by=deciding.decided_by,
+        decided_at=deciding.decided_at,
+        case=case,
+        step=step,
+    )
+
+
+def open_case(workspace: Workspace, asked: Asked, deciding: Deciding) -> str:
+    """Open a case; its number. The releases stay to be seen. Raises UnknownReleaseError, LockedError."""
+    with workspace.writing("takedown") as db:
+        apply_new_decisions(db, workspace.decisions_file)
+        request = asked.request(db, deciding)
+        decide(db, workspace.decisions_file, [request])
+        return request.case
+
+
+def decide_case(
+    workspace: Workspace, case: str, verdict: Literal["hide", "keep"], reason: str, deciding: Deciding
+) -> None:
+    """Decide a case: `keep` shows its releases again, `hide` withholds them, also while a run writes. Raises
+    ArchiveError where there is no such case or its texts were erased, LockedError."""
+
+    def decisions(db: Database) -> list[TakedownRequest | TakedownStep]:
+        if load_case(db, case).state == "erased":
+            raise ArchiveError(f"Im Fall {case} ist schon gelöscht: das lässt sich nicht zurücknehmen")
+        return [take_step(deciding, case, verdict, reason)]
+
+    if verdict == "hide":
+        hide_at_once(workspace, decisions)
+        return
+    with workspace.writing("takedown") as db:
+        finish_erasures(workspace, db)
+        decide(db, workspace.decisions_file, decisions(db))
+        workspace.update_index(db)
 
 
 def hide_at_once(

@@ -1,4 +1,4 @@
-"""Take the pictures of docs/screenshots: the main pages over the sample archive, in Debian's Chromium.
+"""Take the pictures of docs/screenshots: the main pages over the sample archive, wide and as a telephone shows them.
 
     .venv/bin/python scripts/take_screenshots.py
 
@@ -22,8 +22,18 @@ from archive_pipeline.web.serving import listen
 from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 
 ROOT = Path(__file__).resolve().parent.parent
-WIDTH, HEIGHT = 1280, 960
+SIZES = {"": (1280, 960), "-narrow": (390, 844)}
+"""What is added to a picture's name, and how large it is."""
+
 MOST_BYTES = 250_000
+PAGES = {
+    "start": "/",
+    "search": "/search?q=wohn*&f=thema:housing",
+    "release": "/d/{release}?q=pflege",
+    "district": "/kreis/05766",
+    "review": "/review",
+}
+"""The main pages, by the names of their pictures."""
 
 
 def main() -> None:
@@ -59,21 +69,15 @@ def release_about_care(workspace: Workspace) -> str:
 
 def take(address: str, release: str, output: Path) -> None:
     """One picture of each main page."""
-    pages = {
-        "start": "/",
-        "search": "/search?q=wohn*&f=thema:housing",
-        "release": f"/d/{release}?q=pflege",
-        "district": "/kreis/05766",
-        "review": "/review",
-    }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),
             args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
         )
-        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", locale="de-DE")
-        for name, path in pages.items():
-            save(page, address + path, output / f"{name}.png")
+        for suffix, (width, height) in SIZES.items():
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light", locale="de-DE")
+            for name, path in PAGES.items():
+                save(page, address + path.format(release=release), output / f"{name}{suffix}.png")
         browser.close()
 
 

@@ -79,7 +79,7 @@ def demo(settings: Settings, folder: Path) -> None:
     click.echo("\nWeiter geht es mit:")
     click.echo(f"  {name} -C {folder} search 'kreis:Heinsberg ehrenamt'")
     click.echo(f"  {name} -C {folder} show d/{first} --why")
-    click.echo(f"  {name} -C {folder} status")
+    click.echo(f"  {name} -C {folder} serve")
 
 
 def _command_name() -> str:

@@ -18,9 +18,10 @@ from archive_pipeline.archive.decisions import read_decisions
 from archive_pipeline.archive.reading import heavily_cut, last_seq
 from archive_pipeline.archive.verification import last_complete_audit
 from archive_pipeline.cli.main import Settings
-from archive_pipeline.cli.status import audit_line, index_lag
+from archive_pipeline.cli.status import audit_line
 from archive_pipeline.cli.wording import counted, german_number
-from archive_pipeline.errors import ArchiveError, ArchivePipelineError, NoArchiveError
+from archive_pipeline.errors import ArchiveError, ArchivePipelineError, IndexingError, NoArchiveError
+from archive_pipeline.indexing import release_count
 from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 
 LOW_SPACE = 1_000_000_000
@@ -80,7 +81,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
         with workspace.reading() as db:
             verdict = next(db.query("PRAGMA quick_check"))["quick_check"]
             known = known_lengths(db)
-            newest = last_seq(db)
+            newest, releases = last_seq(db), release_count(db)
             audited = last_complete_audit(db)
             cut = heavily_cut(db) if verdict == "ok" else []
     except NoArchiveError:
@@ -99,7 +100,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield from _check_warc(workspace, known)
     stale = audited is None or audited.findings > 0 or utc_now() - audited.finished_at > AUDIT_AGE
     yield Check(name="Prüfung", state="warning" if stale else "ok", text=audit_line(audited))
-    yield _check_index(workspace, newest)
+    yield _check_index(workspace, newest, releases)
 
 
 def _check_whoosh() -> Check:
@@ -160,12 +161,20 @@ def _check_warc(workspace: Workspace, known: dict[str, int]) -> Iterator[Check]:
         yield Check(name="WARC", state="ok", text=f"{len(files)} Dateien")
 
 
-def _check_index(workspace: Workspace, newest: int) -> Check:
-    lag = index_lag(workspace, newest)
+def _check_index(workspace: Workspace, newest: int, releases: int) -> Check:
+    """The index against the archive: change number, and when that is the same, how many releases."""
     engine = workspace.config.archive.engine
-    if lag is None:
-        return Check(name="Index", state="problem", text=f"{engine} fehlt oder ist beschädigt – rebuild", code=13)
+    try:
+        with workspace.index() as index:
+            lag, indexed = newest - index.seq(), index.count()
+    except IndexingError:
+        text = f"{engine} fehlt oder ist beschädigt – archive-pipeline index rebuild"
+        return Check(name="Index", state="problem", text=text, code=IndexingError.exit_code)
     if lag:
         text = f"{engine} ist {lag} Änderungen zurück; die nächste Suche holt sie nach"
         return Check(name="Index", state="warning", text=text)
-    return Check(name="Index", state="ok", text=f"{engine}, aktuell")
+    if indexed != releases:
+        have = counted(indexed, "Mitteilung", "Mitteilungen")
+        text = f"{engine} hat {have}, das Archiv {releases} – archive-pipeline index rebuild"
+        return Check(name="Index", state="problem", text=text, code=IndexingError.exit_code)
+    return Check(name="Index", state="ok", text=f"{engine}, aktuell, {counted(indexed, 'Mitteilung', 'Mitteilungen')}")

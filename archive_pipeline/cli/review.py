@@ -5,12 +5,11 @@ import json
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Literal
 
 import click
 from sqlite_utils import Database
 
-from archive_pipeline.archive.decision_forms import Decision, HoldDecision, ReviewDecision
+from archive_pipeline.archive.decision_forms import Decision, HoldDecision
 from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.holds import HELD_PREFIX, HeldDocument, find_held, held_documents, held_name
 from archive_pipeline.archive.reading import find_release, load_release
@@ -19,11 +18,10 @@ from archive_pipeline.cli.deciding import Change, Deciding, Labels, by_option, n
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.sheets import plain_cell
 from archive_pipeline.cli.wording import AXES, ROLES, german_date, german_moment, in_brackets, shorten
-from archive_pipeline.model import Axis, Release, Role
+from archive_pipeline.deciding import Verdict, decisions_on
+from archive_pipeline.model import Axis, Release
 from archive_pipeline.reprocessing import take_up_released
 from archive_pipeline.workspace import Workspace, open_workspace
-
-Verdict = Literal["accept", "reject", "skip"]
 
 REASONS: dict[Reason, str] = {
     "unsure": "unsicher",
@@ -218,25 +216,7 @@ def _decisions(
         )
     if case.reason == "no-topic" and verdict == "reject":
         raise click.UsageError(f"Wenn es ein Thema hat: archive-pipeline tag {release.id} +topic:WERT")
-    reviewed = ReviewDecision(
-        id=new_id(),
-        batch=deciding.batch,
-        note=note,
-        decided_by=deciding.decided_by,
-        decided_at=deciding.decided_at,
-        release_id=release.id,
-        axis=case.axis,
-        value=case.value,
-        verdict=verdict,
-        evidence=case.digest,
-    )
-    # a missing issuer that is rejected says nothing against the party being mentioned
-    says_nothing = case.reason == "no-topic" or (case.reason == "no-issuer" and verdict == "reject")
-    if verdict == "skip" or says_nothing:
-        return [reviewed]
-    role = change.role or (Role.ISSUER if case.reason == "no-issuer" else case.role)
-    wanted = Change(action="add" if verdict == "accept" else "remove", axis=case.axis, value=case.value, role=role)
-    return [deciding.tag(release.id, wanted, _label(workspace, case), (), note=note), reviewed]
+    return decisions_on(case, verdict, deciding, _label(workspace, case), note=note, role=change.role)
 
 
 def _judge_held(

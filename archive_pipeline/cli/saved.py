@@ -22,6 +22,7 @@ from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.saving import remove_search
 from archive_pipeline.cli.standing import as_option
 from archive_pipeline.cli.wording import counted, german_date, german_moment
+from archive_pipeline.following import changed_keys
 from archive_pipeline.search.service import Hit, SearchService, hit_as_json, results_as_json
 from archive_pipeline.workspace import open_workspace, utc_now
 
@@ -126,9 +127,8 @@ def _changed_hits(
     """The hits of a search to which something happened, in its order."""
     if not changes:
         return
-    parsed = service.parse(search.query, today=date.today(), match=search.match)
+    parsed, keys = changed_keys(service, search, changes, today=date.today())
     say_notes(parsed.notes)
-    keys = [hit.key for hit in service.scan(parsed.node, sort=search.sort) if hit.key in changes]
     for hit in service.hits_of(parsed, keys):
         yield changes[hit.id], hit
 

@@ -1,23 +1,20 @@
 """`takedown`: cases, from the request to the decision."""
 
 import json
-from collections.abc import Sequence
 
 import click
 from pydantic import TypeAdapter
 from sqlite_utils import Database
 
-from archive_pipeline.archive.decisions import apply_new_decisions, decide
-from archive_pipeline.archive.reading import find_release
-from archive_pipeline.archive.rights_forms import Erasure, TakedownRequest, TakedownStep
-from archive_pipeline.archive.takedown import Case, CoveredCapture, find_cases, load_case, next_case
-from archive_pipeline.archive.visibility import EVERYTHING
-from archive_pipeline.cli.deciding import Deciding, by_option, new_id, storable
+from archive_pipeline.archive.rights_forms import TakedownRequest, TakedownStep
+from archive_pipeline.archive.takedown import Case, CoveredCapture, find_cases, load_case
+from archive_pipeline.cli.deciding import Deciding, by_option
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import counted, german_date, german_moment
 from archive_pipeline.errors import ArchiveError
-from archive_pipeline.hiding import hide_at_once
-from archive_pipeline.taking_down import ErasurePlan, erase, finish_erasures, plan_erasure
+from archive_pipeline.hiding import Asked, hide_at_once, open_case, take_step
+from archive_pipeline.hiding import decide_case as settle_case
+from archive_pipeline.taking_down import ErasurePlan, erase, erasure_of, finish_erasures, plan_erasure
 from archive_pipeline.workspace import Workspace, open_workspace
 
 CASES = TypeAdapter(tuple[Case, ...])
@@ -53,12 +50,11 @@ def request(
     """Eröffnet einen Fall. Die Mitteilungen bleiben sichtbar, bis jemand entscheidet."""
     workspace = open_workspace(settings.folder)
     deciding = Deciding.begin(by)
-    with workspace.writing("takedown") as db:
-        apply_new_decisions(db, workspace.decisions_file)
-        opened = _open(db, releases, deciding, reason, ground, requester)
-        decide(db, workspace.decisions_file, [opened])
-        _say(load_case(db, opened.case))
-    click.echo(f"Sofort sperren: archive-pipeline takedown hide {opened.case}", err=True)
+    asked = Asked(names=releases, ground=ground, requester=requester, reason=reason)
+    case = open_case(workspace, asked, deciding)
+    with workspace.reading() as db:
+        _say(load_case(db, case))
+    click.echo(f"Sofort sperren: archive-pipeline takedown hide {case}", err=True)
 
 
 @takedown.command()
@@ -89,9 +85,9 @@ def hide(
             if load_case(db, case).state == "erased":
                 raise ArchiveError(f"Im Fall {case} ist schon gelöscht")
         else:
-            asked = _open(db, names, deciding, reason, ground, requester)
+            asked = Asked(names=names, ground=ground, requester=requester, reason=reason).request(db, deciding)
             opened, case = [asked], asked.case
-        return [*opened, _step(deciding, case, "hide", reason)]
+        return [*opened, take_step(deciding, case, "hide", reason)]
 
     case = hide_at_once(workspace, decisions)
     with workspace.reading() as db:
@@ -114,16 +110,13 @@ def decide_case(
     überall; das lässt sich nicht zurücknehmen."""
     workspace = open_workspace(settings.folder)
     deciding = Deciding.begin(by)
-    with workspace.writing("takedown") as db:
-        finish_erasures(workspace, db)
-        found = load_case(db, case)
-        if verdict == "erase":
-            _erase(workspace, db, found, deciding, reason, attachments=attachments, yes=yes)
-        elif found.state == "erased":
-            raise ArchiveError(f"Im Fall {case} ist schon gelöscht: das lässt sich nicht zurücknehmen")
-        else:
-            decide(db, workspace.decisions_file, [_step(deciding, case, verdict, reason)])
-            workspace.update_index(db)
+    if verdict == "erase":
+        with workspace.writing("takedown") as db:
+            finish_erasures(workspace, db)
+            _erase(workspace, db, load_case(db, case), deciding, reason, attachments=attachments, yes=yes)
+    else:
+        settle_case(workspace, case, "hide" if verdict == "hide" else "keep", reason, deciding)
+    with workspace.reading() as db:
         _say(load_case(db, case))
 
 
@@ -141,20 +134,7 @@ def _erase(
     _say_plan(plan)
     if not yes:
         click.confirm("Unwiderruflich löschen?", abort=True, err=True)
-    decision = Erasure(
-        id=new_id(),
-        batch=deciding.batch,
-        note=storable(reason),
-        decided_by=deciding.decided_by,
-        decided_at=deciding.decided_at,
-        case=case.id,
-        release_ids=plan.release_ids,
-        record_ids=tuple(one.record_id for one in plan.captures),
-        payloads=plan.payloads,
-        places=plan.places,
-        spans=plan.spans,
-    )
-    erase(workspace, db, plan, decision)
+    erase(workspace, db, plan, erasure_of(plan, deciding, reason))
     for backup in plan.backups:
         click.echo(f"Enthält den Text noch: {backup}", err=True)
 
@@ -213,39 +193,6 @@ def finish(settings: Settings) -> None:
     with workspace.writing("takedown") as db:
         cases = finish_erasures(workspace, db)
     click.echo(f"Zu Ende geführt: Fall {', '.join(cases)}" if cases else "Es ist nichts zu Ende zu führen.")
-
-
-def _open(
-    db: Database,
-    names: Sequence[str],
-    deciding: Deciding,
-    reason: str | None,
-    ground: str | None,
-    requester: str | None,
-) -> TakedownRequest:
-    return TakedownRequest(
-        id=new_id(),
-        batch=deciding.batch,
-        note=storable(reason) if reason else None,
-        decided_by=deciding.decided_by,
-        decided_at=deciding.decided_at,
-        case=next_case(db, deciding.decided_at),
-        release_ids=tuple(dict.fromkeys(find_release(db, name, EVERYTHING) for name in names)),
-        ground=storable(ground) if ground else None,
-        requester=storable(requester) if requester else None,
-    )
-
-
-def _step(deciding: Deciding, case: str, step: str, reason: str | None) -> TakedownStep:
-    return TakedownStep(
-        id=new_id(),
-        batch=deciding.batch,
-        note=storable(reason) if reason else None,
-        decided_by=deciding.decided_by,
-        decided_at=deciding.decided_at,
-        case=case,
-        step="hide" if step == "hide" else "keep",
-    )
 
 
 def _say(case: Case) -> None:

@@ -1,8 +1,8 @@
 """Who asks, where people log in: sessions and tokens become viewers; and when a server may start without any login."""
 
 import ipaddress
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
@@ -24,12 +24,16 @@ __all__ = [
     "Access",
     "AccountViewer",
     "LocalOnly",
+    "Network",
     "Sessions",
     "choose_access",
     "is_loopback",
+    "read_networks",
     "safe_next",
     "sessions_of",
 ]
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 COOKIE = "apl_session"
 ANYBODY = Viewer(name="", role="reader", standing="reader")
@@ -71,14 +75,21 @@ class Sessions:
 
 class AccountViewer:
     """Middleware for an archive with accounts: the viewer is whoever the token or the session of a request stands for,
-    and anybody without one. A token that does not hold is answered with 401, never taken for nobody's.
+    and anybody without one. A token that does not hold is answered with 401, never taken for nobody's. Whoever asks
+    from one of the networks `onsite`, those of the reading room, sees what may be read there, too. With `behind_proxy`
+    the server takes the address from a proxy that it trusts; without, a request that a proxy passed on comes from
+    nobody knows where, and not from the reading room.
 
     Sets `request.state.viewer`, `request.state.sessions`, and `request.state.came_by`: "token", "session" or "nothing".
     """
 
-    def __init__(self, app: ASGIApp, *, accounts: Accounts) -> None:
+    def __init__(
+        self, app: ASGIApp, *, accounts: Accounts, onsite: Sequence[Network] = (), behind_proxy: bool = False
+    ) -> None:
         self._app = app
         self._sessions = Sessions(accounts)
+        self._onsite = tuple(onsite)
+        self._behind_proxy = behind_proxy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Find the viewer and pass the request on."""
@@ -96,8 +107,23 @@ class AccountViewer:
         if found is None:
             await problem(401, "Dieses Token gilt nicht (mehr)", code="invalid_token")(scope, receive, send)
             return
-        state["viewer"], state["came_by"] = found
+        viewer, state["came_by"] = found
+        is_onsite = viewer.standing != "archivist" and self._is_onsite(connection)
+        state["viewer"] = replace(viewer, standing="onsite") if is_onsite else viewer
         await self._app(scope, receive, send)
+
+    def _is_onsite(self, connection: HTTPConnection) -> bool:
+        """Whether a request comes from the reading room."""
+        if not self._onsite or connection.client is None:
+            return False
+        if not self._behind_proxy and any(name in connection.headers for name in FORWARDED):
+            return False
+        try:
+            address = ipaddress.ip_address(connection.client.host)
+        except ValueError:
+            return False
+        address = getattr(address, "ipv4_mapped", None) or address
+        return any(address in network for network in self._onsite)
 
     def _find(self, connection: HTTPConnection) -> tuple[Viewer, str] | None:
         """Who asks, and how that is known; None for a token that does not hold."""
@@ -137,9 +163,18 @@ class Access:
     has_login: bool
 
 
-def choose_access(workspace: Workspace, host: str, *, login: bool = False) -> Access:
+def choose_access(
+    workspace: Workspace, host: str, *, login: bool = False, onsite: Sequence[Network] = (), trusted: str = ""
+) -> Access:
     """Without login only for this machine: on a loopback address, unless `login` asks for it (as whoever puts a proxy
-    before it does). Raises ConfigError where a login is needed and there is no account."""
+    before it does). `onsite` are the networks of the reading room, `trusted` the proxies that name who asks. Raises
+    ConfigError where a login is needed and there is no account, and for a reading room into which any proxy could put
+    anybody."""
+    if onsite and "*" in trusted:
+        raise ConfigError(
+            "Mit --onsite darf nicht jeder Proxy sagen, wer fragt: jeder käme in den Lesesaal",
+            hint="--forwarded-allow-ips mit der Adresse des Proxys statt mit *",
+        )
     if is_loopback(host) and not login:
         return Access(viewers=LocalOnly, secret=None, has_login=False)
     accounts = Accounts(accounts_file(workspace.data))
@@ -149,7 +184,18 @@ def choose_access(workspace: Workspace, host: str, *, login: bool = False) -> Ac
             f"{where}, und es gibt noch kein Konto",
             hint="archive-pipeline users add NAME --role admin legt eines an",
         )
-    return Access(viewers=partial(AccountViewer, accounts=accounts), secret=accounts.secret(), has_login=True)
+    viewers = partial(AccountViewer, accounts=accounts, onsite=onsite, behind_proxy=bool(trusted))
+    return Access(viewers=viewers, secret=accounts.secret(), has_login=True)
+
+
+def read_networks(text: str) -> tuple[Network, ...]:
+    """Networks as they are typed, with commas: `192.0.2.0/24,2001:db8::/32`. Raises ConfigError."""
+    try:
+        return tuple(ipaddress.ip_network(one.strip()) for one in text.split(",") if one.strip())
+    except ValueError as error:
+        raise ConfigError(
+            f"{text!r} nennt keine Netze: {error}", hint="etwa --onsite 192.0.2.0/24,2001:db8:1::/48"
+        ) from error
 
 
 def is_loopback(host: str) -> bool:

@@ -6,15 +6,17 @@ from starlette.routing import Route
 
 from archive_pipeline.web.api_archive import ARCHIVE_ENDPOINTS
 from archive_pipeline.web.api_declaring import PREFIX, route
+from archive_pipeline.web.api_kept import KEPT_ENDPOINTS
 from archive_pipeline.web.api_limits import Budget
 from archive_pipeline.web.api_openapi import openapi
 from archive_pipeline.web.api_releases import RELEASE_ENDPOINTS
 from archive_pipeline.web.api_search import SEARCH_ENDPOINTS
+from archive_pipeline.web.api_takedown import TAKEDOWN_ENDPOINTS
 from archive_pipeline.web.rendering import site_of
 
 __all__ = ["ENDPOINTS", "api_routes"]
 
-ENDPOINTS = (*SEARCH_ENDPOINTS, *RELEASE_ENDPOINTS, *ARCHIVE_ENDPOINTS)
+ENDPOINTS = (*SEARCH_ENDPOINTS, *RELEASE_ENDPOINTS, *ARCHIVE_ENDPOINTS, *KEPT_ENDPOINTS, *TAKEDOWN_ENDPOINTS)
 """The whole API."""
 
 

@@ -1,31 +1,31 @@
-"""Endpoints about the archive itself: sources, runs, the review queue, frozen sets, takedown cases, and who asks."""
+"""Endpoints about the archive itself: sources, runs, the review queue, and who asks."""
 
-import uuid
-from datetime import datetime
+from collections.abc import Sequence
 from itertools import islice
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlite_utils import Database
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from archive_pipeline.archive.decided import find_batch
-from archive_pipeline.archive.decision_forms import Undo
+from archive_pipeline.archive.decision_forms import TagDecision, Undo
 from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.health import HealthState
 from archive_pipeline.archive.journal import RunSummary, find_run, list_runs, run_visits
 from archive_pipeline.archive.lock import lock_owner
-from archive_pipeline.archive.result_sets import SetRow, find_set, frozen_members, list_sets
+from archive_pipeline.archive.reading import derived_tags, find_release, load_release
 from archive_pipeline.archive.review import NO_VALUE, Case, find_case, review_cases
 from archive_pipeline.archive.runs import failures, source_status
-from archive_pipeline.archive.takedown import find_cases, load_case
 from archive_pipeline.archive.visibility import visible_ids
-from archive_pipeline.errors import ArchiveError
-from archive_pipeline.model import Axis
+from archive_pipeline.deciding import ROLES_OF, Change, Deciding, Labels, decisions_on, new_id, storable
+from archive_pipeline.errors import ArchiveError, ConfigError
+from archive_pipeline.model import Axis, Role, Tag
 from archive_pipeline.scheduling import SourceHealth, source_healths
 from archive_pipeline.web import api_forms as forms
-from archive_pipeline.web.api_declaring import Asked, Call, Endpoint, PageAsked, Rows, page_of
-from archive_pipeline.web.pages.review import decisions_on
+from archive_pipeline.web.api_declaring import Asked, Body, Call, Endpoint, PageAsked, Rows, page_of, refused
+from archive_pipeline.web.counting import counted_by_run, counted_by_source, with_counts
 from archive_pipeline.workspace import utc_now
 
 __all__ = ["ARCHIVE_ENDPOINTS"]
@@ -53,28 +53,14 @@ class ReviewAsked(PageAsked):
     source: str | None = Field(default=None, max_length=200)
 
 
-class SetAsked(Asked):
-    """One frozen set."""
+class RefAsked(Asked):
+    """One release."""
 
-    name: str = Field(max_length=200)
-
-
-class MembersAsked(PageAsked):
-    """The members of a frozen set."""
-
-    name: str = Field(max_length=200)
+    ref: str = Field(max_length=120)
 
 
-class CaseAsked(Asked):
-    """One takedown case."""
-
-    id: str = Field(max_length=64)
-
-
-class Verdict(BaseModel):
+class Verdict(Body):
     """A decision on a case of the review queue, with the digest it was shown with."""
-
-    model_config = ConfigDict(extra="forbid")
 
     release: str = Field(max_length=64)
     axis: Axis
@@ -84,10 +70,24 @@ class Verdict(BaseModel):
     note: str | None = Field(default=None, max_length=500)
 
 
-class TakeBack(BaseModel):
-    """A batch of decisions to take back."""
+class TagChange(Body):
+    """One value to set or remove. Without `role` it keeps the one it was found with; a topic becomes the main one."""
 
-    model_config = ConfigDict(extra="forbid")
+    action: Literal["add", "remove"]
+    axis: Axis
+    value: str = Field(min_length=1, max_length=200)
+    role: Role | None = None
+
+
+class TagsToChange(Body):
+    """Changes of the tags of a release."""
+
+    changes: list[TagChange] = Field(min_length=1, max_length=50)
+    note: str | None = Field(default=None, max_length=500)
+
+
+class TakeBack(Body):
+    """A batch of decisions to take back."""
 
     batch: str = Field(min_length=4, max_length=40, pattern="^[0-9a-f-]+$")
 
@@ -113,12 +113,9 @@ def source(call: Call, asked: SourceAsked) -> forms.SourceRow:
 def _source_rows(call: Call) -> list[forms.SourceRow]:
     workspace, is_archivist = call.site.workspace, call.viewer.may("archivist")
     configured = {one.id: one for one in workspace.config.sources}
-    condition, values = call.visibility.condition()
-    counting = f"""SELECT r.source_id, count(*) AS n, max(r.first_captured_at) AS last FROM release r
-                   WHERE {condition} GROUP BY r.source_id"""
     with workspace.reading() as db:
         known = {one.source_id: one.title for one in source_status(db)}
-        counts = {row["source_id"]: row for row in db.query(counting, values)}
+        counts = counted_by_source(db, call.visibility)
         healths = {
             one.source.id: one for one in source_healths(workspace.config, db, utc_now(), lock_owner(workspace.data))
         }
@@ -142,12 +139,12 @@ def _source_rows(call: Call) -> list[forms.SourceRow]:
                 appraisal=told.appraisal if told else None,
                 enabled=told.enabled if told else False,
                 configured=told is not None,
-                releases=count["n"] if count else 0,
+                releases=count.releases if count else 0,
                 health=_state(health),
-                since=health.health.since if health else None,
+                since=health.health.since if health and is_archivist else None,
                 cause=health.health.cause if health and is_archivist else None,
                 remedy=health.health.remedy if health and is_archivist else None,
-                last_new_at=datetime.fromisoformat(count["last"]) if count else None,
+                last_new_at=count.last_new_at if count else None,
                 next_visit_at=planned.next_at if planned else None,
             )
         )
@@ -163,24 +160,43 @@ def _state(health: SourceHealth | None) -> HealthState | Literal["overdue"] | No
 def runs(call: Call, asked: PageAsked) -> Rows:
     """The newest runs first."""
     with call.site.workspace.reading() as db:
-        found = list_runs(db, MOST_RUNS)
-    return page_of([_run(one) for one in found], asked)
+        page = page_of(list_runs(db, MOST_RUNS), asked)
+        rows = _run_rows(call, db, page.items)
+    return Rows(items=rows, next=page.next, total=page.total)
 
 
 def run(call: Call, asked: RunAsked) -> forms.Run:
-    """One run, source by source. Failures name what could not be had, so only archivists see them."""
+    """One run, source by source. What failed names what could not be had, so only archivists see it; others are told
+    what was new and changed of what they may see."""
     with call.site.workspace.reading() as db:
         try:
             found = find_run(db, asked.id)
         except ArchiveError:
             raise HTTPException(404) from None
+        row = _run_rows(call, db, [found])[0]
         visits = run_visits(db, found.id)
-        failed = failures(db, found.id) if call.viewer.may("archivist") else None
-    return forms.Run(run=_run(found), sources=visits, failures=failed)
+        if call.viewer.may("archivist"):
+            told = [forms.VisitRow.model_validate(one) for one in visits]
+            return forms.Run(run=row, sources=told, failures=failures(db, found.id))
+        counts = counted_by_run(db, [found], call.visibility)[found.id]
+    told = [
+        forms.VisitRow(
+            source_id=one.source_id,
+            started_at=one.started_at,
+            new=counts.new.get(one.source_id, 0),
+            changed=counts.changed.get(one.source_id, 0),
+        )
+        for one in visits
+    ]
+    return forms.Run(run=row, sources=told, failures=None)
 
 
-def _run(one: RunSummary) -> forms.RunRow:
-    return forms.RunRow.model_validate(one)
+def _run_rows(call: Call, db: Database, found: Sequence[RunSummary]) -> list[forms.RunRow]:
+    if call.viewer.may("archivist"):
+        return [forms.RunRow.model_validate(one) for one in found]
+    counts = counted_by_run(db, found, call.visibility)
+    rows = [forms.RunRow.model_validate(with_counts(one, counts[one.id])) for one in found]
+    return [row.model_copy(update={"failed": None}) for row in rows]
 
 
 def review(call: Call, asked: ReviewAsked) -> Rows:
@@ -214,7 +230,7 @@ def _label(call: Call, case: Case) -> str | None:
 def judge(call: Call, asked: Asked) -> forms.Decided:
     """Take a verdict. The case must be as it was shown: with other evidence it is another one."""
     verdict: Verdict = call.body
-    workspace, batch = call.site.workspace, uuid.uuid4().hex[:8]
+    workspace, deciding = call.site.workspace, Deciding.begin(call.viewer.name)
     with workspace.writing("review") as db:
         apply_new_decisions(db, workspace.decisions_file)
         case = find_case(db, verdict.release, verdict.axis, verdict.value)
@@ -222,17 +238,49 @@ def judge(call: Call, asked: Asked) -> forms.Decided:
             raise HTTPException(404)
         if case.digest != verdict.digest:
             raise HTTPException(409)
-        note = " ".join((verdict.note or "").split()) or None
-        made = decisions_on(case, verdict.verdict, call.viewer.name, batch, _label(call, case), note)
+        note = storable(verdict.note or "") or None
+        made = decisions_on(case, verdict.verdict, deciding, _label(call, case) or case.label, note=note)
         decide(db, workspace.decisions_file, made)
         workspace.update_index(db)
-    return forms.Decided(batch=batch, decisions=len(made))
+    return forms.Decided(batch=deciding.batch, decisions=len(made))
+
+
+def change_tags(call: Call, asked: RefAsked) -> forms.Decided | Response:
+    """Set and remove tags, as `tag` does on the command line: what people decide holds before any rule."""
+    wanted: TagsToChange = call.body
+    workspace, deciding = call.site.workspace, Deciding.begin(call.viewer.name)
+    with workspace.writing("tag") as db:
+        apply_new_decisions(db, workspace.decisions_file)
+        release = load_release(db, find_release(db, asked.ref, call.visibility))
+        carried = (*release.tags, *derived_tags(db, [release.id]).get(release.id, ()))
+        labels, note = Labels(workspace), storable(wanted.note or "") or None
+        try:
+            made = [_tag_decision(one, release.id, carried, labels, deciding, note) for one in wanted.changes]
+        except ConfigError as error:
+            return refused(error)
+        decide(db, workspace.decisions_file, made)
+        workspace.update_index(db)
+    return forms.Decided(batch=deciding.batch, decisions=len(made))
+
+
+def _tag_decision(
+    one: TagChange, release_id: str, carried: Sequence[Tag], labels: Labels, deciding: Deciding, note: str | None
+) -> TagDecision:
+    change = Change(action=one.action, axis=one.axis, value=storable(one.value), role=one.role)
+    roles = ROLES_OF[one.axis]
+    if one.role is not None and one.role not in roles:
+        raise ConfigError(
+            f"Die Rolle {one.role} gibt es auf der Achse {one.axis} nicht", hint=f"dort: {', '.join(roles)}"
+        )
+    if not change.value:
+        raise ConfigError("Ein Wert fehlt", hint="Schlüssel wie 05370, spd oder housing verwenden")
+    return deciding.tag(release_id, change, labels.of(change.axis, change.value, carried), carried, note=note)
 
 
 def take_back(call: Call, asked: Asked) -> forms.Decided:
     """Take back what still counts of a batch."""
     wanted: TakeBack = call.body
-    workspace = call.site.workspace
+    workspace, deciding = call.site.workspace, Deciding.begin(call.viewer.name)
     with workspace.writing("review") as db:
         apply_new_decisions(db, workspace.decisions_file)
         try:
@@ -240,71 +288,16 @@ def take_back(call: Call, asked: Asked) -> forms.Decided:
         except ArchiveError:
             raise HTTPException(404) from None
         taken_back = Undo(
-            id=str(uuid.uuid4()),
-            batch=uuid.uuid4().hex[:8],
+            id=new_id(),
+            batch=deciding.batch,
             note=None,
-            decided_by=call.viewer.name,
-            decided_at=utc_now(),
+            decided_by=deciding.decided_by,
+            decided_at=deciding.decided_at,
             undoes=batch.id,
         )
         decide(db, workspace.decisions_file, [taken_back])
         workspace.update_index(db)
     return forms.Decided(batch="", decisions=batch.decisions)
-
-
-def sets(call: Call, asked: PageAsked) -> Rows:
-    """Frozen sets, the newest first."""
-    with call.site.workspace.reading() as db:
-        return page_of(list_sets(db), asked)
-
-
-def frozen_set(call: Call, asked: SetAsked) -> SetRow:
-    """One frozen set."""
-    with call.site.workspace.reading() as db:
-        return _set(db, asked.name)
-
-
-def members(call: Call, asked: MembersAsked) -> Rows:
-    """The members of a set in the order of the answer: what they are called only where they are to be seen today."""
-    workspace = call.site.workspace
-    with workspace.reading() as db:
-        name = _set(db, asked.name).name
-        page = page_of(list(frozen_members(workspace.data, name)), asked)
-        seen = visible_ids(db, [one.release_id for one in page.items], call.visibility)
-    rows = [
-        forms.MemberRow(
-            rank=one.rank,
-            score=one.score,
-            permalink=f"d/{one.release_id}@{one.version_id}.{one.derivation}",
-            title=one.release.article.title if one.release and one.release_id in seen else None,
-            published=one.release.article.published if one.release and one.release_id in seen else None,
-            erased_by=one.erased,
-        )
-        for one in page.items
-    ]
-    return Rows(items=rows, next=page.next, total=page.total)
-
-
-def _set(db: Database, name: str) -> SetRow:
-    try:
-        return find_set(db, name)
-    except ArchiveError:
-        raise HTTPException(404) from None
-
-
-def cases(call: Call, asked: PageAsked) -> Rows:
-    """Takedown cases."""
-    with call.site.workspace.reading() as db:
-        return page_of([forms.TakedownCase.model_validate(one) for one in find_cases(db)], asked)
-
-
-def case(call: Call, asked: CaseAsked) -> forms.TakedownCase:
-    """One takedown case."""
-    with call.site.workspace.reading() as db:
-        try:
-            return forms.TakedownCase.model_validate(load_case(db, asked.id))
-        except ArchiveError:
-            raise HTTPException(404) from None
 
 
 ARCHIVE_ENDPOINTS = (
@@ -381,6 +374,19 @@ ARCHIVE_ENDPOINTS = (
         cost=4,
     ),
     Endpoint(
+        path="/releases/{ref}/tags",
+        name="change_tags",
+        tag="review",
+        summary="Set and remove tags of a release",
+        method="POST",
+        asks=RefAsked,
+        body=TagsToChange,
+        answers=forms.Decided,
+        run=change_tags,
+        role="archivist",
+        cost=4,
+    ),
+    Endpoint(
         path="/review/undo",
         name="undo",
         tag="review",
@@ -391,60 +397,6 @@ ARCHIVE_ENDPOINTS = (
         run=take_back,
         role="archivist",
         cost=4,
-    ),
-    Endpoint(
-        path="/sets",
-        name="sets",
-        tag="sets",
-        summary="Frozen result sets",
-        asks=PageAsked,
-        answers=SetRow,
-        is_list=True,
-        run=sets,
-        needs_account=True,
-    ),
-    Endpoint(
-        path="/sets/{name}",
-        name="set",
-        tag="sets",
-        summary="One frozen set, with its hash",
-        asks=SetAsked,
-        answers=SetRow,
-        run=frozen_set,
-        needs_account=True,
-    ),
-    Endpoint(
-        path="/sets/{name}/members",
-        name="set_members",
-        tag="sets",
-        summary="The members of a frozen set in the order of the answer",
-        asks=MembersAsked,
-        answers=forms.MemberRow,
-        is_list=True,
-        run=members,
-        needs_account=True,
-        cost=4,
-    ),
-    Endpoint(
-        path="/takedown",
-        name="takedown_cases",
-        tag="takedown",
-        summary="Takedown cases",
-        asks=PageAsked,
-        answers=forms.TakedownCase,
-        is_list=True,
-        run=cases,
-        role="archivist",
-    ),
-    Endpoint(
-        path="/takedown/{id}",
-        name="takedown_case",
-        tag="takedown",
-        summary="One takedown case with its steps",
-        asks=CaseAsked,
-        answers=forms.TakedownCase,
-        run=case,
-        role="archivist",
     ),
 )
 """What is about the archive."""

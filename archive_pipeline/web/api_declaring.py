@@ -26,7 +26,7 @@ from starlette.routing import Route
 
 from archive_pipeline.archive.reading import last_seq
 from archive_pipeline.archive.visibility import Visibility, embargo_text
-from archive_pipeline.errors import ArchivePipelineError, QueryError
+from archive_pipeline.errors import ArchiveError, ArchivePipelineError, ConfigError, QueryError
 from archive_pipeline.web.api_limits import Budget
 from archive_pipeline.web.rendering import Site, site_of
 from archive_pipeline.web.viewer import Viewer, ViewerRole, viewer_of, visibility_of
@@ -35,6 +35,7 @@ from archive_pipeline.workspace import utc_now
 __all__ = [
     "PREFIX",
     "Asked",
+    "Body",
     "Call",
     "Endpoint",
     "PageAsked",
@@ -42,6 +43,8 @@ __all__ = [
     "is_api",
     "page_of",
     "problem",
+    "problem_of",
+    "refused",
     "route",
 ]
 
@@ -62,6 +65,12 @@ class Asked(BaseModel):
     refused, so that a slip of the pen is no silent other answer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Body(BaseModel):
+    """What a request says that changes something."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class PageAsked(Asked):
@@ -110,7 +119,7 @@ class Endpoint:
     answers: Any = None
     is_list: bool = False
     media_types: tuple[str, ...] = ()
-    method: Literal["GET", "POST"] = "GET"
+    method: Literal["GET", "POST", "DELETE"] = "GET"
     body: type[BaseModel] | None = None
     role: ViewerRole = "reader"
     needs_account: bool = False
@@ -125,7 +134,7 @@ class Endpoint:
     @cached_property
     def fields(self) -> tuple[str, ...]:
         """The names that `fields=` may choose from: those of the object, or of a row."""
-        if self.answers is None or self.method == "POST":
+        if self.answers is None or self.method != "GET":
             return ()
         schema = self.adapter.json_schema(mode="serialization")
         while "$ref" in schema:
@@ -139,9 +148,11 @@ def route(endpoint: Endpoint, budget: Budget) -> Route:
     async def answer(request: Request) -> Response:
         try:
             viewer = viewer_of(request)
-            if not viewer.may(endpoint.role) or (endpoint.needs_account and viewer.standing == "reader"):
+            if not viewer.may(endpoint.role) or (endpoint.needs_account and not viewer.name):
                 raise HTTPException(403 if viewer.name else 401)
             budget.take(request, endpoint.cost)
+            if endpoint.method != "GET":
+                _refuse_pages(request)
             body = await _body(request, endpoint) if endpoint.body is not None else None
             return await run_in_threadpool(_answer, request, endpoint, body)
         except ValidationError as error:
@@ -201,11 +212,17 @@ WORDS = {
 }
 
 
-def problem_of(error: ArchivePipelineError) -> Response:
-    """The same for an error of the archive."""
+def problem_of(error: ArchivePipelineError, status: int | None = None) -> Response:
+    """The same for an error of the archive, with another status where what was asked for is to blame."""
     name = type(error).__name__.removesuffix("Error")
     code = "".join(f"_{sign.lower()}" if sign.isupper() else sign for sign in name).strip("_")
-    return problem(error.http_status, error.message, code=code, hint=error.hint)
+    return problem(status or error.http_status, error.message, code=code, hint=error.hint)
+
+
+def refused(error: ArchivePipelineError) -> Response:
+    """An error that is no fault of the server: what was sent is not to be had (400), or no longer (409)."""
+    statuses = {ConfigError: 400, ArchiveError: 409}
+    return problem_of(error, statuses.get(type(error)))
 
 
 def page_of(rows: Sequence[Any], asked: PageAsked) -> Rows:
@@ -242,7 +259,7 @@ def _answer(request: Request, endpoint: Endpoint, body: Any) -> Response:
     content = json.dumps(_written(endpoint, found, chosen), ensure_ascii=False, separators=(",", ":")).encode(
         "utf-8", "replace"
     )
-    if endpoint.method == "POST":
+    if endpoint.method != "GET":
         return Response(content, media_type="application/json", headers={"cache-control": "no-store"})
     tag = tag or _tag(content)
     if _is_known(request, tag):
@@ -281,15 +298,19 @@ def _takes_many(asks: type[Asked], name: str) -> bool:
     return any(get_origin(one) in (list, tuple) for one in kinds)
 
 
-async def _body(request: Request, endpoint: Endpoint) -> Any:
-    """The body of a request that changes something. It has to be JSON, and to come from this server's own pages or
-    from no page at all: a form of another site can be neither."""
-    assert endpoint.body is not None
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise HTTPException(415)
+def _refuse_pages(request: Request) -> None:
+    """What changes something comes from a program: not with the cookie of a browser, and not from a page of another
+    site. Raises HTTPException (403)."""
     came_by = getattr(request.state, "came_by", "local")
     if came_by == "session" or request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise HTTPException(403)
+
+
+async def _body(request: Request, endpoint: Endpoint) -> Any:
+    """The body of a request that changes something: JSON, which no form of a page can send."""
+    assert endpoint.body is not None
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415)
     data = bytearray()
     async for chunk in request.stream():
         data += chunk

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from archive_pipeline.archive.health import HealthState
 from archive_pipeline.archive.review import Reason
 from archive_pipeline.archive.takedown import CaseState
-from archive_pipeline.model import Access, Axis, DocumentState, Failure, Role, SourceReport, Tag
+from archive_pipeline.model import Access, Axis, DocumentState, Failure, Role, Tag
 
 __all__ = [
     "Change",
@@ -22,10 +22,12 @@ __all__ = [
     "Found",
     "FoundPassage",
     "FoundRelease",
+    "FrozenSet",
     "Landing",
     "MemberRow",
     "Named",
     "NamedRelease",
+    "NewHit",
     "PersonLanding",
     "ReleaseRow",
     "Reused",
@@ -34,6 +36,7 @@ __all__ = [
     "RunRow",
     "Saved",
     "Self",
+    "SetDifference",
     "SharedPassageRow",
     "SourceRow",
     "Spoken",
@@ -43,7 +46,9 @@ __all__ = [
     "TimelineBin",
     "TimelineCounts",
     "Value",
+    "Verified",
     "Version",
+    "VisitRow",
 ]
 
 
@@ -327,8 +332,8 @@ class PersonLanding(Form):
 
 
 class SourceRow(Form):
-    """A source: what the archive holds of it that the one who asks may see, and how it does. Why it does badly is told
-    to archivists only."""
+    """A source: what the archive holds of it that the one who asks may see, and how it does. Since when, and why it
+    does badly, is told to archivists only: it may tell of releases that are not for everybody."""
 
     id: str
     title: str
@@ -351,7 +356,8 @@ class SourceRow(Form):
 
 
 class RunRow(Form):
-    """A run with the sums over its sources; without end it goes on, or was broken off."""
+    """A run with the sums over its sources; without end it goes on, or was broken off. `new` and `changed` count what
+    the one who asks may see; `failed` is told to archivists only."""
 
     id: str
     command: str
@@ -361,14 +367,35 @@ class RunRow(Form):
     sources: int
     new: int
     changed: int
-    failed: int
+    failed: int | None
+
+
+class VisitRow(Form):
+    """What a run did with one source. Everything but `new` and `changed` is told to archivists only."""
+
+    source_id: str
+    started_at: datetime | None
+    new: int
+    changed: int
+    seen: int | None = None
+    unchanged: int | None = None
+    quarantined: int | None = None
+    skipped: int | None = None
+    refused: int | None = None
+    gone: int | None = None
+    failed: int | None = None
+    no_text_layer: int | None = None
+    rechecked: int | None = None
+    requests: int | None = None
+    received: int | None = None
+    seconds: float | None = None
 
 
 class Run(Form):
     """A run, source by source. What failed is told to archivists only."""
 
     run: RunRow
-    sources: list[SourceReport]
+    sources: list[VisitRow]
     failures: list[Failure] | None
 
 
@@ -399,7 +426,7 @@ class Decided(Form):
 
 
 class Saved(Form):
-    """A saved search with the address of its feed."""
+    """A saved search with the address of its feed. `seen_seq` is the change up to which somebody has looked at it."""
 
     name: str
     query: str
@@ -407,7 +434,52 @@ class Saved(Form):
     sort: Literal["score", "newest", "oldest"]
     saved_by: str
     saved_at: datetime
+    seen_at: datetime
+    seen_seq: int
     feed: str
+
+
+class NewHit(Form):
+    """A hit of a saved search to which something happened; `seq` marks all of this answer as looked at."""
+
+    change: Literal["new", "changed", "retagged"]
+    seq: int
+    hit: FoundRelease
+
+
+class FrozenSet(Form):
+    """A frozen set, with how it is cited."""
+
+    id: str
+    name: str
+    query: str
+    understood: str
+    note: str | None
+    releases: int
+    sha256: str
+    seq: int
+    created_by: str
+    created_at: datetime
+    citation: str
+
+
+class SetDifference(Form):
+    """How two answers differ, as ids of releases."""
+
+    set: str
+    other: str | None
+    added: list[str]
+    removed: list[str]
+    changed: list[str]
+    retagged: list[str]
+
+
+class Verified(Form):
+    """Whether a file agrees with its hash, and what is wrong where it does not."""
+
+    sha256: str
+    agrees: bool
+    problem: str | None
 
 
 class Self(Form):

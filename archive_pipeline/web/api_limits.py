@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -50,5 +50,16 @@ class Budget:
         def answer(request: Request) -> Response:
             self.take(request, cost)
             return page(request)
+
+        return answer
+
+    def bounded_form(
+        self, page: Callable[[Request], Awaitable[Response]], cost: int
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """The same for one that takes a form."""
+
+        async def answer(request: Request) -> Response:
+            self.take(request, cost)
+            return await page(request)
 
         return answer

@@ -36,6 +36,7 @@ PROBLEM: dict[str, Any] = {
 
 TAGS = {
     "search": "Search, counts and exports",
+    "searches": "Saved searches",
     "axes": "Districts, parties, organisations, topics",
     "releases": "Releases, their versions and what was found in them",
     "persons": "Office-holders and spokespersons",
@@ -109,7 +110,7 @@ def _operation(endpoint: Endpoint, answers: Json, *, has_login: bool) -> Json:
         "x-cost": endpoint.cost,
         "x-role": "account" if endpoint.needs_account else endpoint.role,
     }
-    ways: list[Json] = [{"token": []}] if endpoint.method == "POST" else [{"token": []}, {"session": []}]
+    ways: list[Json] = [{"token": []}] if endpoint.method != "GET" else [{"token": []}, {"session": []}]
     is_open = not has_login or (endpoint.role == "reader" and not endpoint.needs_account)
     operation["security"] = [{}, *ways] if is_open else ways
     if endpoint.body is not None:
@@ -190,8 +191,10 @@ def _responses(endpoint: Endpoint, answers: Json) -> Json:
     if endpoint.method == "GET":
         found["304"] = {"description": "As the client has it (If-None-Match)"}
     statuses = ["400", "401", "403", "404", "410", "423", "429", "503"]
+    if endpoint.method != "GET":
+        statuses += ["409"]
     if endpoint.body is not None:
-        statuses += ["409", "413", "415"]
+        statuses += ["413", "415"]
     return found | dict.fromkeys(sorted(statuses), problem) | {"default": problem}
 
 

@@ -1,27 +1,29 @@
-"""Endpoints that search: hits, facets, timeline, values of the axes, exports, saved searches."""
+"""Endpoints that search: hits, occurrences, facets, timeline, values of the axes, exports."""
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from io import StringIO
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
 from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from archive_pipeline.archive.reading import load_releases
-from archive_pipeline.archive.saved_searches import list_saved
 from archive_pipeline.archive.visibility import Visibility
 from archive_pipeline.classify.vocabulary import MUNICIPALITY
+from archive_pipeline.errors import QueryError
 from archive_pipeline.export.citations import Citations
 from archive_pipeline.model import Axis, Release, VocabularyEntry
 from archive_pipeline.protocols import Exporter
+from archive_pipeline.search.kwic import Concordance, KwicLine
 from archive_pipeline.search.service import SearchResults, SearchService, results_as_json
 from archive_pipeline.search.timeline import Group, make_timeline
 from archive_pipeline.searching import open_search
 from archive_pipeline.web import api_forms as forms
 from archive_pipeline.web.api_declaring import Asked, Call, Endpoint, PageAsked, Rows, page_of
+from archive_pipeline.web.occurrences import lines_of
 from archive_pipeline.web.rendering import Site
 from archive_pipeline.workspace import Workspace
 
@@ -32,6 +34,10 @@ Sort = Literal["score", "newest", "oldest"]
 Query = Annotated[str, Field(max_length=2048, description="query language of docs/search.md; empty finds everything")]
 
 BATCH = 200
+MOST_READ = 300
+"""Releases that are read for one page of occurrences."""
+
+PLACE = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
 BESIDE = 20
 FACETS: tuple[FacetName, ...] = ("district", "party", "organisation", "topic", "year")
 AXES: tuple[FacetName, ...] = ("district", "party", "organisation", "topic")
@@ -62,6 +68,15 @@ class HitsAsked(PageAsked):
     q: Query = ""
     match: Literal["all", "any"] | None = None
     sort: Sort = "score"
+
+
+class KwicAsked(PageAsked):
+    """Occurrences."""
+
+    q: Query = ""
+    match: Literal["all", "any"] = "all"
+    sort: Sort = "score"
+    width: int = Field(default=60, ge=10, le=200, description="characters on each side")
 
 
 class FacetsAsked(Asked):
@@ -133,6 +148,37 @@ def hits(call: Call, asked: HitsAsked) -> Rows:
             facets=(),
         )
     return Rows(items=_hits(found), next=found.cursor, total=found.total)
+
+
+def kwic(call: Call, asked: KwicAsked) -> Rows:
+    """Every place at which releases say what was asked for, release by release in the order of the hits. Few are read
+    for one answer: a page may be shorter than asked for, or empty, and still have a next one."""
+    first, skipped = _kwic_place(asked.cursor)
+    workspace, lines = call.site.workspace, list[KwicLine]()
+    with open_search(workspace, call.visibility) as service, workspace.reading() as db:
+        parsed = service.parse(asked.q, today=date.today(), match=asked.match)
+        concordance = Concordance(parsed.node, width=asked.width)
+        hits = service.scan(parsed.node, sort=asked.sort, offset=first) if concordance.has_words else iter(())
+        for number, hit in enumerate(hits, start=first):
+            if number == first + MOST_READ:
+                return Rows(items=lines, next=f"{number}.0")
+            for position, line in enumerate(lines_of(db, concordance, [hit.key], call.visibility)):
+                if number == first and position < skipped:
+                    continue
+                if len(lines) == asked.limit:
+                    return Rows(items=lines, next=f"{number}.{position}")
+                lines.append(line)
+    return Rows(items=lines)
+
+
+def _kwic_place(cursor: str | None) -> tuple[int, int]:
+    """How many hits, and how many places of the next one, earlier pages had."""
+    if cursor is None:
+        return 0, 0
+    found = PLACE.fullmatch(cursor)
+    if found is None:
+        raise QueryError("Der Cursor ist nicht lesbar", hint="ohne cursor von vorn beginnen")
+    return int(found[1]), int(found[2])
 
 
 def facets(call: Call, asked: FacetsAsked) -> forms.Facets:
@@ -253,26 +299,6 @@ def _entry(site: Site, axis: Axis, key: str) -> VocabularyEntry | None:
     return None
 
 
-def saved_searches(call: Call, asked: PageAsked) -> Rows:
-    """Saved searches. What somebody looks for is nobody's business without an account."""
-    with call.site.workspace.reading() as db:
-        found = list_saved(db)
-    base = str(call.request.base_url).rstrip("/")
-    rows = [
-        forms.Saved(
-            name=one.name,
-            query=one.query,
-            match=one.match,
-            sort=one.sort,
-            saved_by=one.saved_by,
-            saved_at=one.saved_at,
-            feed=f"{base}/search.atom?{urlencode({'q': one.query})}",
-        )
-        for one in found
-    ]
-    return page_of(rows, asked)
-
-
 def _counted(found: SearchResults) -> dict[str, list[forms.Counted]]:
     return {name: [forms.Counted.model_validate(one) for one in counted] for name, counted in found.facets}
 
@@ -304,6 +330,18 @@ SEARCH_ENDPOINTS = (
         is_list=True,
         run=hits,
         cost=4,
+        from_index=True,
+    ),
+    Endpoint(
+        path="/kwic",
+        name="kwic",
+        tag="search",
+        summary="Every place at which releases say what was asked for, in its context",
+        asks=KwicAsked,
+        answers=KwicLine,
+        is_list=True,
+        run=kwic,
+        cost=12,
         from_index=True,
     ),
     Endpoint(
@@ -360,17 +398,6 @@ SEARCH_ENDPOINTS = (
         run=landing,
         cost=4,
         from_index=True,
-    ),
-    Endpoint(
-        path="/searches",
-        name="saved_searches",
-        tag="search",
-        summary="Saved searches with their feeds",
-        asks=PageAsked,
-        answers=forms.Saved,
-        is_list=True,
-        run=saved_searches,
-        needs_account=True,
     ),
 )
 """What searches."""

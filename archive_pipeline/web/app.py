@@ -26,7 +26,19 @@ from archive_pipeline.web.api_limits import Budget
 from archive_pipeline.web.feeds import feed_routes
 from archive_pipeline.web.messages import Words, language_of
 from archive_pipeline.web.monitoring import MONITORING_ROUTES
-from archive_pipeline.web.pages import captured, landing, release, results, review, sources, start, taking
+from archive_pipeline.web.pages import (
+    captured,
+    landing,
+    release,
+    results,
+    review,
+    searches,
+    sets,
+    sources,
+    start,
+    takedown,
+    taking,
+)
 from archive_pipeline.web.protection import FormTokens, Protection
 from archive_pipeline.web.rendering import Site, render, templates
 from archive_pipeline.web.viewer import LocalViewer, viewer_of
@@ -104,6 +116,24 @@ def _routes() -> list[Route | Mount]:
         Route("/review", review.queue),
         Route("/review/judge", review.judge, methods=["POST"]),
         Route("/review/undo", review.undo, methods=["POST"]),
+        Route("/save", searches.save_form),
+        Route("/save", budget.bounded_form(searches.save, 12), methods=["POST"]),
+        Route("/searches", budget.bounded(searches.saved, 12)),
+        Route("/searches/seen", budget.bounded_form(searches.seen, 4), methods=["POST"]),
+        Route("/searches/remove", budget.bounded_form(searches.remove, 4), methods=["POST"]),
+        Route("/searches/{name:path}", budget.bounded(searches.search, 8)),
+        Route("/freeze", budget.bounded(sets.freeze_form, 4)),
+        Route("/freeze", budget.bounded_form(sets.make, 60), methods=["POST"]),
+        Route("/sets", sets.frozen_sets),
+        Route("/sets/{name}", budget.bounded(sets.frozen_set, 4)),
+        Route("/sets/{name}/vergleich", budget.bounded(sets.compare, 60)),
+        Route("/sets/{name}/export.{form}", budget.bounded(sets.export, 60)),
+        Route("/takedown", takedown.cases),
+        Route("/takedown/new", takedown.request_form),
+        Route("/takedown/new", budget.bounded_form(takedown.submit, 12), methods=["POST"]),
+        Route("/takedown/{id}", takedown.case),
+        Route("/takedown/{id}/decide", budget.bounded_form(takedown.decide, 12), methods=["POST"]),
+        Route("/takedown/{id}/finish", budget.bounded_form(takedown.finish, 12), methods=["POST"]),
         Route("/about", start.about),
         Route("/robots.txt", _robots),
         *ACCESS_ROUTES,
@@ -114,7 +144,9 @@ def _routes() -> list[Route | Mount]:
 
 
 def _robots(request: Request) -> Response:
-    return PlainTextResponse("User-agent: *\nDisallow: /search\nDisallow: /review\n")
+    return PlainTextResponse(
+        "User-agent: *\nDisallow: /search\nDisallow: /review\nDisallow: /sets\nDisallow: /takedown\n"
+    )
 
 
 def _style_digest() -> str:

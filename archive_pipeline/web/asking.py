@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
-__all__ = ["FIELD_NAMES", "PAGE_SIZE", "Asked", "Condition", "Sort", "View", "own_columns"]
+__all__ = ["FIELD_NAMES", "LONGEST", "PAGE_SIZE", "SORTS", "Asked", "Condition", "Sort", "View", "own_columns"]
 
 Sort = Literal["score", "newest", "oldest"]
 View = Literal["list", "kwic"]

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from archive_pipeline.search.atom import atom_feed
+from archive_pipeline.search.parser import Match
 from archive_pipeline.searching import open_search
 from archive_pipeline.web.api_limits import Budget
 from archive_pipeline.web.asking import Asked
@@ -33,16 +34,25 @@ def feed_routes(budget: Budget) -> list[Route]:
     return [Route("/search.atom", feed, name="feed")]
 
 
+def _own_address(asked: Asked, match: Match) -> str:
+    """The path of this very feed."""
+    address = asked.at_page(1).url("/search.atom")
+    return f"{address}{'&' if '?' in address else '?'}match=any" if match == "any" else address
+
+
 def _feed(request: Request) -> Response:
     site, asked = site_of(request), Asked.read(request.query_params)
+    match: Match = "any" if request.query_params.get("match") == "any" else "all"
     with open_search(site.workspace, visibility_of(request)) as search:
-        found = search.search(asked.query, today=date.today(), match="all", sort="newest", limit=ENTRIES, facets=())
+        found = search.search(asked.query, today=date.today(), match=match, sort="newest", limit=ENTRIES, facets=())
+    base = str(request.base_url).rstrip("/")
     text = atom_feed(
         found.hits,
         query=asked.query,
         title=site.title or "Pressearchiv",
         updated=utc_now(),
-        address=f"{str(request.base_url).rstrip('/')}{asked.at_page(1).url('/search.atom')}",
+        address=f"{base}{_own_address(asked, match)}",
+        pages=base,
     )
     content = text.encode("utf-8", "replace")
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'

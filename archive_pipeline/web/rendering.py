@@ -68,6 +68,7 @@ def render(
             "has_login": hasattr(request.state, "came_by"),
             "base": request.scope.get("root_path", "").rstrip("/"),
             "path": _own_path(request),
+            "here": _own_path(request) + (f"?{request.url.query}" if request.url.query else ""),
             "other_language": next(one for one in LANGUAGES if one != words.language),
             "switch": _switch(request, next(one for one in LANGUAGES if one != words.language)),
             "token": site.tokens.issue(request) if private else None,

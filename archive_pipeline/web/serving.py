@@ -12,11 +12,11 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Scope
 
 from archive_pipeline.errors import ConfigError
-from archive_pipeline.web.access import Access, choose_access
+from archive_pipeline.web.access import Access, choose_access, read_networks
 from archive_pipeline.web.app import LOCAL_HOSTS, create_app
-from archive_pipeline.workspace import Workspace
+from archive_pipeline.workspace import Workspace, open_workspace
 
-__all__ = ["Answer", "answer", "choose_access", "listen", "serve"]
+__all__ = ["Answer", "answer", "choose_access", "listen", "open_workspace", "read_networks", "serve"]
 
 PATIENCE = 10
 """Seconds that open requests get when the server is told to stop."""

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from archive_pipeline.archive.visibility import Standing, Visibility, seen_by
 from archive_pipeline.workspace import utc_now
 
-__all__ = ["LocalViewer", "Viewer", "ViewerRole", "require", "viewer_of", "visibility_of"]
+__all__ = ["LocalViewer", "Viewer", "ViewerRole", "require", "require_account", "viewer_of", "visibility_of"]
 
 ViewerRole = Literal["reader", "archivist", "admin"]
 """What somebody may do: readers search and read, archivists decide, admins manage users as well."""
@@ -22,8 +22,8 @@ RANKS: dict[ViewerRole, int] = {"reader": 0, "archivist": 1, "admin": 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """The person behind a request. `name` stands in the decisions that person makes, `standing` says which releases
-    they see."""
+    """The person behind a request. `name` stands in the decisions that person makes and is empty for somebody without
+    account, `standing` says which releases they see."""
 
     name: str
     role: ViewerRole
@@ -64,6 +64,14 @@ def require(request: Request, role: ViewerRole) -> Viewer:
     """The person behind a request, if the role is theirs. Raises HTTPException (403)."""
     viewer = viewer_of(request)
     if not viewer.may(role):
+        raise HTTPException(403)
+    return viewer
+
+
+def require_account(request: Request) -> Viewer:
+    """The person behind a request, if they have an account. Raises HTTPException (403)."""
+    viewer = viewer_of(request)
+    if not viewer.name:
         raise HTTPException(403)
     return viewer
 

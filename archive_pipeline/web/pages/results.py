@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from archive_pipeline.archive.reading import load_releases
 from archive_pipeline.archive.visibility import Visibility
-from archive_pipeline.indexing import index_document
 from archive_pipeline.search.kwic import Concordance, KwicLine
 from archive_pipeline.search.parser import parse_query
-from archive_pipeline.search.service import FacetValue, FoundRelease, SearchResults
+from archive_pipeline.search.service import FacetValue, SearchResults
 from archive_pipeline.searching import open_search
 from archive_pipeline.web.asking import PAGE_SIZE, Asked, Condition, own_columns
 from archive_pipeline.web.cards import cards_of, source_titles
+from archive_pipeline.web.occurrences import lines_of
 from archive_pipeline.web.rendering import Site, render, site_of
 from archive_pipeline.web.timeline import make_timeline
 from archive_pipeline.web.viewer import visibility_of
@@ -77,6 +77,7 @@ def results(request: Request) -> Response:
             "timeline": make_timeline(counts.get("year", {}), counts.get("month", {})),
             "pages": _pages(asked, found),
             "opened": OPEN,
+            "kept_as": urlencode({"q": asked.query} | ({"sort": asked.sort} if asked.sort else {})),
         },
     )
 
@@ -106,24 +107,8 @@ def _chips(site: Site, asked: Asked) -> tuple[Chip, ...]:
 def _lines(site: Site, asked: Asked, found: SearchResults, visibility: Visibility) -> list[KwicLine]:
     """Every place at which the releases of this page say what was asked for."""
     node = parse_query(asked.query, names=site.names, today=date.today(), match=found.match).node
-    concordance = Concordance(node)
     with site.workspace.reading() as db:
-        releases = load_releases(db, [hit.id for hit in found.hits], visibility)
-    lines = (
-        line
-        for release in releases
-        for line in concordance.lines(
-            FoundRelease(
-                id=release.id,
-                title=release.article.title or "",
-                text=index_document(release).text,
-                published=release.article.published,
-                source_id=release.source_id,
-                quotes=tuple((quote.start, quote.end) for quote in release.quotes),
-            )
-        )
-    )
-    return list(islice(lines, MOST_LINES))
+        return list(islice(lines_of(db, Concordance(node), [hit.id for hit in found.hits], visibility), MOST_LINES))
 
 
 def _pages(asked: Asked, found: SearchResults) -> Pages:

@@ -1,9 +1,7 @@
 """The review queue: what a person should look at, and that person's word on it."""
 
-import uuid
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
 from urllib.parse import urlencode
 
 from sqlite_utils import Database
@@ -11,29 +9,29 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from archive_pipeline.archive.decided import find_batch
-from archive_pipeline.archive.decision_forms import Decision, HoldDecision, ReviewDecision, TagDecision, Undo
+from archive_pipeline.archive.decision_forms import HoldDecision, Undo
 from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.holds import HeldDocument, find_held, held_documents, held_name
 from archive_pipeline.archive.reading import load_release
 from archive_pipeline.archive.review import NO_VALUE, Case, find_case, review_cases
+from archive_pipeline.deciding import Deciding, Verdict, decisions_on, new_id, storable
 from archive_pipeline.errors import NoArchiveError
-from archive_pipeline.model import Axis, Release, Role
+from archive_pipeline.model import Axis, Release
 from archive_pipeline.reprocessing import take_up_released
 from archive_pipeline.web.cards import source_titles
+from archive_pipeline.web.forms import checked_form, see_other
 from archive_pipeline.web.marking import Mark, Piece, marked_pieces
 from archive_pipeline.web.rendering import Site, render, site_of
 from archive_pipeline.web.viewer import Viewer, require
-from archive_pipeline.workspace import utc_now
 
 __all__ = ["judge", "queue", "undo"]
 
 SHOWN = 20
 AROUND = 160
 
-Verdict = Literal["accept", "reject", "skip"]
 VERDICTS: tuple[Verdict, ...] = ("accept", "reject", "skip")
 
 
@@ -84,8 +82,7 @@ def queue(request: Request) -> Response:
 async def judge(request: Request) -> Response:
     """Take a verdict on one case or held document, then show what comes next."""
     viewer = require(request, "archivist")
-    form = await request.form(max_files=0)
-    site_of(request).tokens.check(request, form)
+    form = await checked_form(request)
     verdict = next((one for one in VERDICTS if one == form.get("verdict")), None)
     if verdict is None:
         raise HTTPException(400)
@@ -96,17 +93,15 @@ async def judge(request: Request) -> Response:
 async def undo(request: Request) -> Response:
     """Take back what was decided last."""
     viewer = require(request, "archivist")
-    form = await request.form(max_files=0)
-    site_of(request).tokens.check(request, form)
+    form = await checked_form(request)
     await run_in_threadpool(_undo, site_of(request), viewer, str(form.get("batch", "")))
     return _to_queue(request, form, {"done": "undone"})
 
 
 def _to_queue(request: Request, form: FormData, values: dict[str, str]) -> Response:
-    base = str(request.scope.get("root_path", "")).rstrip("/")
     axis = str(form.get("view", ""))
     kept = {"axis": axis} if axis in list(Axis) else {}
-    return RedirectResponse(f"{base}/review?{urlencode(kept | values)}", status_code=303)
+    return see_other(request, f"/review?{urlencode(kept | values)}")
 
 
 def _shown(site: Site, db: Database, case: Case) -> ShownCase:
@@ -143,17 +138,18 @@ def _passages(release: Release, case: Case) -> tuple[tuple[Piece, ...], ...]:
 
 def _judge(site: Site, viewer: Viewer, verdict: Verdict, form: FormData) -> str:
     """Write the decision down and bring the index up to date; the batch it can be taken back by."""
-    workspace, batch = site.workspace, uuid.uuid4().hex[:8]
-    note = " ".join(str(form.get("note", "")).split())[:500] or None
+    workspace, deciding = site.workspace, Deciding.begin(viewer.name)
+    batch = deciding.batch
+    note = storable(str(form.get("note", "")))[:500] or None
     with workspace.writing("review") as db:
         apply_new_decisions(db, workspace.decisions_file)
         if held := str(form.get("held", "")):
             decision = HoldDecision(
-                id=str(uuid.uuid4()),
+                id=new_id(),
                 batch=batch,
                 note=note,
-                decided_by=viewer.name,
-                decided_at=utc_now(),
+                decided_by=deciding.decided_by,
+                decided_at=deciding.decided_at,
                 record_id=find_held(db, held),
                 action="release" if verdict == "accept" else "confirm",
             )
@@ -166,61 +162,23 @@ def _judge(site: Site, viewer: Viewer, verdict: Verdict, form: FormData) -> str:
             case = find_case(db, str(form.get("release", "")), axis, str(form.get("value", ""))) if axis else None
             if case is None or case.digest != form.get("digest"):
                 raise HTTPException(409)
-            decide(
-                db, workspace.decisions_file, decisions_on(case, verdict, viewer.name, batch, _label(site, case), note)
-            )
+            label = _label(site, case) or case.label
+            decide(db, workspace.decisions_file, decisions_on(case, verdict, deciding, label, note=note))
         workspace.update_index(db)
     return batch
 
 
-def decisions_on(
-    case: Case, verdict: Verdict, decided_by: str, batch: str, label: str | None, note: str | None
-) -> list[Decision]:
-    """The review of a case, and the decision about its tag that comes with it."""
-    now = utc_now()
-    reviewed = ReviewDecision(
-        id=str(uuid.uuid4()),
-        batch=batch,
-        note=note,
-        decided_by=decided_by,
-        decided_at=now,
-        release_id=case.release_id,
-        axis=case.axis,
-        value=case.value,
-        verdict=verdict,
-        evidence=case.digest,
-    )
-    # a missing issuer that is rejected says nothing against the party being mentioned
-    says_nothing = case.value == NO_VALUE or (case.reason == "no-issuer" and verdict == "reject")
-    if verdict == "skip" or says_nothing:
-        return [reviewed]
-    tagged = TagDecision(
-        id=str(uuid.uuid4()),
-        batch=batch,
-        note=note,
-        decided_by=decided_by,
-        decided_at=now,
-        release_id=case.release_id,
-        axis=case.axis,
-        value=case.value,
-        label=label or case.label,
-        role=Role.ISSUER if case.reason == "no-issuer" else case.role,
-        action="add" if verdict == "accept" else "remove",
-    )
-    return [tagged, reviewed]
-
-
 def _undo(site: Site, viewer: Viewer, name: str) -> None:
-    workspace = site.workspace
+    workspace, deciding = site.workspace, Deciding.begin(viewer.name)
     with workspace.writing("review") as db:
         apply_new_decisions(db, workspace.decisions_file)
         batch = find_batch(db, name if len(name) >= 4 else "last")
         taken_back = Undo(
-            id=str(uuid.uuid4()),
-            batch=uuid.uuid4().hex[:8],
+            id=new_id(),
+            batch=deciding.batch,
             note=None,
-            decided_by=viewer.name,
-            decided_at=utc_now(),
+            decided_by=deciding.decided_by,
+            decided_at=deciding.decided_at,
             undoes=batch.id,
         )
         decide(db, workspace.decisions_file, [taken_back])

@@ -1,6 +1,6 @@
 """Sources with health and coverage, runs with what failed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
 from operator import attrgetter
@@ -18,6 +18,7 @@ from archive_pipeline.scheduling import SourceHealth, source_healths
 from archive_pipeline.searching import open_search
 from archive_pipeline.web.asking import Asked, Condition
 from archive_pipeline.web.cards import cards_of
+from archive_pipeline.web.counting import SourceCount, counted_by_run, counted_by_source, with_counts
 from archive_pipeline.web.rendering import render, site_of
 from archive_pipeline.web.timeline import make_timeline
 from archive_pipeline.web.viewer import viewer_of, visibility_of
@@ -26,19 +27,23 @@ from archive_pipeline.workspace import utc_now
 __all__ = ["run", "runs", "source", "sources"]
 
 RUNS = 100
+COLUMNS = ("seen", "new", "changed", "unchanged", "quarantined", "refused", "gone", "failed", "requests")
+"""What a run counts. Readers are told what was new and changed, of what they may see."""
+
 NEWEST = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceLine:
     """One source with what the archive holds of it and how it does; `health` is None for one that is switched off or
-    no longer in sources.toml, `status` for one that was never visited."""
+    no longer in sources.toml, `status` for one that was never visited, `count` where nothing of it is to be seen."""
 
     id: str
     title: str
     source: Source | None
     health: SourceHealth | None
     status: SourceStatus | None
+    count: SourceCount | None
 
     @property
     def state(self) -> str:
@@ -48,10 +53,14 @@ class SourceLine:
         return "overdue" if self.health.is_overdue else self.health.health.state
 
     @property
+    def releases(self) -> int:
+        """How many releases of it are to be seen."""
+        return self.count.releases if self.count else 0
+
+    @property
     def last_new_at(self) -> datetime | None:
-        """When it last brought something."""
-        text = self.status.last_new_at if self.status else None
-        return datetime.fromisoformat(text) if text else None
+        """When it last brought one of them."""
+        return self.count.last_new_at if self.count else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +74,8 @@ class CalendarYear:
 
 def sources(request: Request) -> Response:
     """All sources."""
-    return render(request, "sources.html", {"lines": _lines(request)})
+    internal = viewer_of(request).may("archivist")
+    return render(request, "sources.html", {"lines": _lines(request), "internal": internal})
 
 
 def source(request: Request) -> Response:
@@ -95,12 +105,16 @@ def source(request: Request) -> Response:
 def runs(request: Request) -> Response:
     """The newest runs."""
     found: list[RunSummary] = []
+    internal = viewer_of(request).may("archivist")
     try:
         with site_of(request).workspace.reading() as db:
             found = list_runs(db, RUNS)
+            if not internal:
+                counts = counted_by_run(db, found, visibility_of(request))
+                found = [with_counts(one, counts[one.id]) for one in found]
     except NoArchiveError:
         pass
-    return render(request, "runs.html", {"runs": found, "most": RUNS})
+    return render(request, "runs.html", {"runs": found, "most": RUNS, "internal": internal})
 
 
 def run(request: Request) -> Response:
@@ -111,10 +125,18 @@ def run(request: Request) -> Response:
         except ArchiveError:
             raise HTTPException(404) from None
         visits = run_visits(db, found.id)
-        told = viewer_of(request).may("archivist")  # reasons name documents that readers may not know of
-        failed = sorted(failures(db, found.id), key=attrgetter("source_id")) if told else []
+        internal = viewer_of(request).may("archivist")  # reasons name documents that readers may not know of
+        failed = sorted(failures(db, found.id), key=attrgetter("source_id")) if internal else []
+        if not internal:
+            counts = counted_by_run(db, [found], visibility_of(request))[found.id]
+            found = with_counts(found, counts)
+            visits = [
+                replace(one, new=counts.new.get(one.source_id, 0), changed=counts.changed.get(one.source_id, 0))
+                for one in visits
+            ]
     grouped = [(key, tuple(some)) for key, some in groupby(failed, key=attrgetter("source_id"))]
-    return render(request, "run.html", {"run": found, "visits": visits, "failures": grouped})
+    values = {"run": found, "visits": visits, "failures": grouped, "internal": internal}
+    return render(request, "run.html", values | {"columns": COLUMNS if internal else ("new", "changed")})
 
 
 def _lines(request: Request) -> list[SourceLine]:
@@ -123,11 +145,14 @@ def _lines(request: Request) -> list[SourceLine]:
     try:
         with workspace.reading() as db:
             known = {one.source_id: one for one in source_status(db)}
+            counts = counted_by_source(db, visibility_of(request))
             healths = list(source_healths(workspace.config, db, utc_now(), lock_owner(workspace.data)))
     except NoArchiveError:
-        known, healths = {}, []
+        known, healths, counts = {}, [], {}
     by_id = {one.source.id: one for one in healths}
     ids = dict.fromkeys([*(one.source.id for one in healths), *configured, *known])
+    if not viewer_of(request).may("archivist"):  # of a former source nobody knows who sees nothing of it
+        ids = dict.fromkeys(one for one in ids if one in configured or one in counts)
     return [
         SourceLine(
             id=one,
@@ -135,6 +160,7 @@ def _lines(request: Request) -> list[SourceLine]:
             source=configured.get(one) or (by_id[one].source if one in by_id else None),
             health=by_id.get(one),
             status=known.get(one),
+            count=counts.get(one),
         )
         for one in ids
     ]

@@ -19,7 +19,7 @@ from archive_pipeline.web.cards import source_titles
 from archive_pipeline.web.rendering import Site, site_of
 from archive_pipeline.web.viewer import visibility_of
 
-__all__ = ["FORMATS", "hits"]
+__all__ = ["FORMATS", "chunks", "hits"]
 
 FORMATS = {
     "csv": ("csv", "text/csv; charset=utf-8"),
@@ -54,13 +54,14 @@ def hits(request: Request) -> Response:
     out.detach()
     ending, media_type = FORMATS[form]
     return StreamingResponse(
-        _chunks(file),
+        chunks(file),
         media_type=media_type,
         headers={"content-disposition": f'attachment; filename="{_name(site)}.{ending}"'},
     )
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+def chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """A file that was written, to be sent; it is closed behind the last piece."""
     with file:
         file.seek(0)
         while chunk := file.read(CHUNK):

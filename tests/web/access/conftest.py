@@ -87,7 +87,9 @@ def built(tmp_path_factory: pytest.TempPathFactory, apl: Callable[..., Any]) -> 
         encoding="utf-8",
     )
     (folder / "sources.toml").write_text(CONFIG, encoding="utf-8")
-    apl("-C", folder, "run")
+    apl("-C", folder, "run", "public")
+    apl("-C", folder, "search", "Kreisverwaltung", "--save", "Kreisverwaltung", "--ids")
+    apl("-C", folder, "run")  # what is not public is new since the search was saved
     workspace = open_workspace(folder)
     with workspace.reading() as db:
         rows = list(db.query("SELECT id, source_id, path FROM release"))
@@ -105,6 +107,8 @@ def built(tmp_path_factory: pytest.TempPathFactory, apl: Callable[..., Any]) -> 
             ],
         )
         workspace.update_index(db)
+    for name, query in (("alles", "Kreisverwaltung"), ("offenes", "quelle:public")):
+        apl("-C", folder, "set", "create", name, "--query", query)
     accounts = Accounts(accounts_file(workspace.data))
     for name in ("reader", "archivist", "admin"):
         accounts.add(name, name, PASSWORD)

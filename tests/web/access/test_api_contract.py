@@ -1,5 +1,6 @@
 """What the OpenAPI document promises is what the API does: asked by schemathesis with requests it makes up."""
 
+import shutil
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 from archive_pipeline.web.api import ENDPOINTS
 from archive_pipeline.web.api_declaring import Endpoint
 from archive_pipeline.web.app import create_app
+from archive_pipeline.workspace import open_workspace
 
 CHECKS = [
     not_a_server_error,
@@ -32,9 +34,13 @@ CHECKS = [
 
 
 @pytest.fixture(scope="session")
-def described(built: Any) -> Any:
-    """The document of a server that nobody has to log in to, read from the server."""
-    return schemathesis.openapi.from_asgi("/api/v1/openapi.json", create_app(built.workspace, hosts=("*",)))
+def described(built: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The document of a server that nobody has to log in to, read from the server. Its archive is a copy: what is asked
+    for may keep searches, freeze sets and open cases."""
+    folder = tmp_path_factory.mktemp("vertrag") / "archiv"
+    shutil.copytree(built.folder, folder)
+    app = create_app(open_workspace(folder), hosts=("*",))
+    return schemathesis.openapi.from_asgi("/api/v1/openapi.json", app)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.name)

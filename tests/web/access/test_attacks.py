@@ -1,7 +1,9 @@
 """Attacks on the pages and the API, tried."""
 
 import re
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +15,7 @@ from starlette.testclient import TestClient
 
 from archive_pipeline.web.app import create_app
 from archive_pipeline.web.protection import PAGE_POLICY
+from archive_pipeline.workspace import open_workspace
 
 HOSTILE = "\"'><script>alert(9)</script><img src=x onerror=alert(9)>{{7*7}}${7*7}"
 
@@ -42,6 +45,26 @@ PAGES = [
     "/runs/{hostile}",
     "/review",
     "/review?axis={hostile}&done={hostile}&batch={hostile}",
+    "/searches",
+    "/searches/{hostile}",
+    "/save?q={hostile}&sort={hostile}",
+    "/freeze?q={hostile}",
+    "/sets",
+    "/sets/{hostile}",
+    "/sets/alles",
+    "/sets/alles?page={hostile}&pruefen={hostile}",
+    "/sets/alles/vergleich?mit={hostile}",
+    "/takedown",
+    "/takedown/new?d={hostile}",
+    "/takedown/2026-1?done={hostile}",
+    "/takedown/{hostile}",
+    "/save?q={hostile}&sort={hostile}&match={hostile}",
+    "/searches?removed={hostile}",
+    "/searches/{hostile}",
+    "/freeze?q={hostile}&name={hostile}",
+    "/sets/{hostile}",
+    "/takedown/new?d={hostile}",
+    "/takedown/{hostile}?done={hostile}",
     "/about",
     "/login?next={hostile}",
     "/{hostile}",
@@ -87,6 +110,87 @@ def test_what_is_said_to_machines_ends_no_script(archivist: TestClient, built: A
         assert "<" not in block
 
 
+def hidden_fields(client: TestClient, page: str) -> dict[str, str]:
+    """What a form sends besides what somebody types."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', client.get(page).text))
+
+
+def test_what_people_keep_is_text(own: Any, client_of: Any, password: str) -> None:
+    """Names, queries, notes and reasons, on every page that shows them again."""
+    client = client_of(own)
+    client.post("/login", data={**hidden_fields(client, "/login"), "name": "archivist", "password": password})
+    token = hidden_fields(client, "/save?q=x")["token"]
+    kept = [
+        ("/save", {"q": f"Radwege {HOSTILE}", "name": HOSTILE[:80]}),
+        ("/freeze", {"q": "Radwege", "name": "wege", "note": HOSTILE}),
+        ("/takedown/new", {"releases": own.ids["public"], "ground": HOSTILE, "requester": HOSTILE, "reason": HOSTILE}),
+    ]
+    pages = ["/searches", "/sets", "/sets/wege", "/sets/wege/vergleich", "/takedown"]
+    for path, values in kept:
+        done = client.post(path, data={"token": token, **values})
+        assert done.status_code == 303, path
+        pages.append(done.headers["location"])
+    for path in pages:
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert handlers(html.fromstring(answer.content)) == []
+        assert "alert(9)" not in answer.text or "&lt;script&gt;alert(9)" in answer.text
+        assert "<img src=x" not in answer.text
+
+
+def test_fields_of_feeds_are_text(apl: Any, tmp_path: Path) -> None:
+    """A feed whose every field means harm, with a link that is none."""
+    hostile = HOSTILE.replace("&", "&amp;").replace("<", "&lt;")
+    body = (
+        "Feedwort: Der Kreis Soest hat heute mitgeteilt, dass die Kreisverwaltung im kommenden Jahr mehr Geld für den "
+        "Ausbau der Radwege ausgibt. Der Kreistag hat den Haushalt beschlossen. Die Arbeiten beginnen im Frühjahr."
+    )
+    page = f"<html lang='de'><head><title>{hostile}</title></head><body><h1>{hostile}</h1><p>{body}</p></body></html>"
+    item = (
+        f"<item><title>Feedwort {hostile}</title><link>LINK</link><guid isPermaLink='false'>{hostile} LINK</guid>"
+        f"<author>{hostile}</author><category>{hostile}</category><pubDate>Mon, 06 May 2024 10:00:00 +0200</pubDate>"
+        f"<description>&lt;p onclick='alert(9)'&gt;{body}&lt;/p&gt;{hostile}</description></item>"
+    )
+    links = ("javascript:alert(9)", "data:text/html,&lt;script&gt;alert(9)&lt;/script&gt;", "BASE/seite.html")
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            base = f"http://{self.headers['host']}"
+            items = "".join(item.replace("LINK", link.replace("BASE", base)) for link in links)
+            feed = f"<rss version='2.0'><channel><title>{hostile}</title>{items}</channel></rss>"
+            told = {"/feed.xml": feed, "/seite.html": page}.get(self.path)
+            self.send_response(200 if told else 404)
+            self.send_header("content-type", "text/html; charset=utf-8" if "html" in self.path else "text/xml")
+            self.end_headers()
+            self.wfile.write((told or "").encode())
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Site) as site:
+        thread = threading.Thread(target=site.serve_forever)
+        thread.start()
+        folder = tmp_path / "archiv"
+        folder.mkdir()
+        (folder / "sources.toml").write_text(
+            '[archive]\nrequest_interval = 0\n[[source]]\nid = "feed"\ntitle = "Feed"\nfetcher = "feed"\ngate = false\n'
+            f'url = "http://127.0.0.1:{site.server_port}/feed.xml"\nallow_private = true\n',
+            encoding="utf-8",
+        )
+        apl("-C", folder, "run", code=None)
+        site.shutdown()
+        thread.join()
+    client = TestClient(create_app(open_workspace(folder)), base_url="http://127.0.0.1")
+    found = html.fromstring(client.get("/search?q=Feedwort").content).cssselect(".card h3 a")
+    assert found
+    for path in ["/", "/search?q=Feedwort", "/sources/feed", "/runs", *(one.get("href") for one in found)]:
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert handlers(html.fromstring(answer.content)) == []
+        assert "<script>alert" not in answer.text
+        assert "<img src=x" not in answer.text
+
+
 @pytest.mark.parametrize("address", ["/d/{evil}/original", "/api/v1/releases/{evil}/original"])
 def test_captured_pages_are_never_active(archivist: TestClient, built: Any, address: str) -> None:
     answer = archivist.get(address.format(evil=built.ids["evil"]))
@@ -118,6 +222,7 @@ def test_feed_readers_read_the_feed(archivist: TestClient) -> None:
     assert (feed.bozo, len(feed.entries)) == (False, 6)
     assert feed.feed.links[0].rel == "self"
     assert all(entry.id and entry.updated_parsed and entry.title for entry in feed.entries)
+    assert all(archivist.get(entry.link).status_code == 200 for entry in feed.entries), "entries lead to their pages"
     first = archivist.get("/search.atom?q=Radwege")
     assert archivist.get("/search.atom?q=Radwege", headers={"if-none-match": first.headers["etag"]}).status_code == 304
 
@@ -134,7 +239,9 @@ TRAVERSALS = [
 ]
 
 
-@pytest.mark.parametrize("place", ["/static/", "/d/", "/sources/", "/runs/", "/api/v1/releases/", "/api/v1/sets/"])
+@pytest.mark.parametrize(
+    "place", ["/static/", "/d/", "/sources/", "/runs/", "/api/v1/releases/", "/api/v1/sets/", "/sets/"]
+)
 def test_no_path_leads_out(archivist: TestClient, place: str) -> None:
     for address in [place + path + rest for path in TRAVERSALS for rest in ("", "/original")]:
         answer = archivist.get(address)
@@ -166,6 +273,7 @@ def test_no_text_becomes_sql(nobody: TestClient, built: Any, text: str) -> None:
         f"/api/v1/runs/{quoted}",
         f"/api/v1/sources/{quoted}",
         f"/person/{quoted}",
+        f"/api/v1/kwic?q={quoted}",
     ):
         answer = nobody.get(address)
         assert answer.status_code in (200, 400, 404)

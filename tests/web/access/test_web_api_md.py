@@ -15,7 +15,7 @@ TEXT = (Path(__file__).resolve().parents[3] / "docs" / "web-api.md").read_text(e
 
 
 def test_the_table_names_every_endpoint_who_may_and_what_it_costs() -> None:
-    rows = re.findall(r"^\| `(GET|POST) (\S+)` \| (\w+) \| (\d+) \| (.+) \|$", TEXT, re.M)
+    rows = re.findall(r"^\| `(GET|POST|DELETE) (\S+)` \| (\w+) \| (\d+) \| (.+) \|$", TEXT, re.M)
     expected = [
         (
             one.method,

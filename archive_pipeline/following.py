@@ -1,0 +1,96 @@
+"""Searches that are kept under a name: keeping and removing them, and the hits to which something happened since
+somebody last looked."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+
+from archive_pipeline.archive.decisions import decide
+from archive_pipeline.archive.saved_searches import Change, SavedSearch, find_saved, list_saved
+from archive_pipeline.archive.search_forms import SavedSearchDecision
+from archive_pipeline.deciding import Deciding, new_id, storable
+from archive_pipeline.errors import ArchiveError, ConfigError
+from archive_pipeline.search.cursor import Sort
+from archive_pipeline.search.parser import Match, ParsedQuery
+from archive_pipeline.search.service import Hit, SearchService
+from archive_pipeline.workspace import Workspace
+
+__all__ = ["MAX_NAME", "changed_hits", "changed_keys", "keep_search", "remove_search", "saved_name"]
+
+MAX_NAME = 80
+
+
+def saved_name(name: str) -> str:
+    """A name for a search, as it is kept. Raises ConfigError for one that is none."""
+    name = storable(name)
+    if not name or len(name) > MAX_NAME:
+        raise ConfigError(f"Ein Name hat 1 bis {MAX_NAME} Zeichen", hint="einen kürzeren Namen wählen")
+    if not name.strip("."):
+        raise ConfigError("Ein Name besteht nicht aus Punkten allein", hint="einen anderen Namen wählen")
+    return name
+
+
+def keep_search(
+    workspace: Workspace,
+    name: str,
+    query: str,
+    *,
+    match: Match,
+    sort: Sort,
+    deciding: Deciding,
+    replaces: bool = True,
+) -> bool:
+    """Keep a search; whether it took the place of one that had the name. Raises ConfigError for a name that is none,
+    ArchiveError where the name is taken and nothing may be replaced, LockedError."""
+    name = saved_name(name)
+    with workspace.writing("search --save") as db:
+        is_known = name in {saved.name for saved in list_saved(db)}
+        if is_known and not replaces:
+            raise ArchiveError(
+                f"Eine gespeicherte Suche {name!r} gibt es schon", hint="einen anderen Namen wählen oder sie ersetzen"
+            )
+        decision = SavedSearchDecision(
+            id=new_id(),
+            batch=deciding.batch,
+            decided_by=deciding.decided_by,
+            decided_at=deciding.decided_at,
+            name=name,
+            action="save",
+            query=storable(query),
+            match=match,
+            sort=sort,
+        )
+        decide(db, workspace.decisions_file, [decision])
+    return is_known
+
+
+def remove_search(workspace: Workspace, name: str, deciding: Deciding) -> None:
+    """Take a search off the list. Raises ArchiveError when there is none, LockedError."""
+    with workspace.writing("saved remove") as db:
+        saved = find_saved(db, name)
+        decision = SavedSearchDecision(
+            id=new_id(),
+            batch=deciding.batch,
+            decided_by=deciding.decided_by,
+            decided_at=deciding.decided_at,
+            name=saved.name,
+            action="remove",
+        )
+        decide(db, workspace.decisions_file, [decision])
+
+
+def changed_keys(
+    service: SearchService, search: SavedSearch, changes: Iterable[str], *, today: date
+) -> tuple[ParsedQuery, list[str]]:
+    """The query of a search, and the ids of its hits among the releases to which something happened, in its order."""
+    parsed = service.parse(search.query, today=today, match=search.match)
+    wanted = frozenset(changes)
+    return parsed, [hit.key for hit in service.scan(parsed.node, sort=search.sort) if hit.key in wanted]
+
+
+def changed_hits(
+    service: SearchService, search: SavedSearch, changes: Mapping[str, Change], *, today: date
+) -> Iterator[tuple[Change, Hit]]:
+    """The hits of a search to which something happened, in its order."""
+    parsed, keys = changed_keys(service, search, changes, today=today)
+    for hit in service.hits_of(parsed, keys):
+        yield changes[hit.id], hit
