@@ -6,7 +6,7 @@ a run may go on. What it finds is an event and exit code 20.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,8 @@ from sqlite_utils import Database
 
 from archive_pipeline.archive.captures import known_lengths
 from archive_pipeline.archive.database import write_tx
+from archive_pipeline.archive.decided_tables import differing_decisions
+from archive_pipeline.archive.decision_forms import Decision
 from archive_pipeline.archive.decisions import decision_sha256, read_decisions
 from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.profiles import read_profiles
@@ -26,6 +28,7 @@ from archive_pipeline.archive.verification import (
     DerivationCheck,
     contradictions,
     decided_hashes,
+    decided_ids,
     differing_columns,
     is_blank,
     last_audit,
@@ -35,6 +38,7 @@ from archive_pipeline.archive.verification import (
 )
 from archive_pipeline.archive.visibility import ARCHIVIST, visible_count
 from archive_pipeline.errors import ArchiveError, FixityError, IndexingError
+from archive_pipeline.index.fixity import damaged_files
 from archive_pipeline.warc import Derived, StoredCapture, cdxj_file, read_cdxj
 from archive_pipeline.workspace import SOFTWARE, Workspace, utc_now
 
@@ -110,7 +114,7 @@ def _readable() -> Iterator[None]:
     hint = "archive-pipeline rebuild baut sie aus den WARC-Dateien neu auf"
     try:
         yield
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+    except (sqlite3.DatabaseError, ValueError) as error:  # a time or a text that is none
         raise FixityError(f"archive.db ist beschädigt: {error}", hint=hint) from error
     except ArchiveError as error:
         cause = error.__cause__
@@ -217,11 +221,14 @@ class _Look:
                 yield Finding(subject=place[0], message=f"{name}: die Ableitung steht in keinem derivations-Satz")
         for subject, message in contradictions(self.db, quick=quick):
             yield Finding(subject=subject, message=f"{subject}: {message}")
-        yield from self._decisions()
+        yield from self._decisions(quick=quick)
+        yield from self._learned()
         yield from self._sets()
         for erasure in pending_erasures(self.db):
             message = f"Fall {erasure.case}: das Löschen ist nicht zu Ende geführt (archive-pipeline takedown finish)"
             yield Finding(subject=f"Fall {erasure.case}", message=message)
+        if not quick:
+            yield from self._index_files()
         yield from self._index()
 
     def _captures(self, part: _Part) -> Iterator[Finding]:
@@ -322,20 +329,39 @@ class _Look:
         self.next_name, self.next_offset = part.name, position
         self.progress(min(self.done, self.total), self.total)
 
-    def _decisions(self) -> Iterator[Finding]:
+    def _decisions(self, *, quick: bool) -> Iterator[Finding]:
         path = self.workspace.decisions_file
         try:
-            written = {decision.id: decision_sha256(decision) for decision in read_decisions(path)}
+            decisions = list(read_decisions(path))
         except ArchiveError as error:
             yield Finding(subject=path.name, message=error.message)
-        else:
-            for id_, applied in sorted(decided_hashes(self.db).items()):
-                if id_ not in written:
-                    message = f"{path.name}: die Entscheidung {id_} der Datenbank fehlt darin"
-                    yield Finding(subject=path.name, message=message)
-                elif applied not in (None, written[id_]):
-                    message = f"{path.name}: die Entscheidung {id_} sagt etwas anderes als damals, als sie galt"
-                    yield Finding(subject=path.name, message=message)
+            return
+        changed = list(self._decided_lines(decisions))
+        yield from changed
+        if not changed and not quick:
+            yield from self._decided_rows(decisions)
+
+    def _decided_lines(self, decisions: Sequence[Decision]) -> Iterator[Finding]:
+        """Lines that say something else than when the database read them."""
+        name = self.workspace.decisions_file.name
+        written = {decision.id: decision_sha256(decision) for decision in decisions}
+        for id_, applied in sorted(decided_hashes(self.db).items()):
+            if id_ not in written:
+                message = f"{name}: die Entscheidung {id_} der Datenbank fehlt darin"
+                yield Finding(subject=name, message=message)
+            elif applied not in (None, written[id_]):
+                message = f"{name}: die Entscheidung {id_} sagt etwas anderes als damals, als sie galt"
+                yield Finding(subject=name, message=message)
+
+    def _decided_rows(self, decisions: Sequence[Decision]) -> Iterator[Finding]:
+        """Rows that say something else than the decisions which the database has read."""
+        read = decided_ids(self.db)
+        for table, row in differing_decisions(self.db, (one for one in decisions if one.id in read)):
+            message = f"archive.db, Tabelle {table}, Zeile {row}: weicht von {self.workspace.decisions_file.name} ab"
+            yield Finding(subject="archive.db", message=message)
+
+    def _learned(self) -> Iterator[Finding]:
+        """Profiles and topic models prove themselves."""
         try:
             read_profiles(self.workspace.profiles_folder)
         except ArchiveError as error:
@@ -350,10 +376,30 @@ class _Look:
 
     def _sets(self) -> Iterator[Finding]:
         """Frozen sets are files of their own, which nothing can make again."""
-        for row in list_sets(self.db):
+        try:
+            sets = list_sets(self.db)
+        except ValueError as error:
+            yield Finding(subject="archive.db", message=f"archive.db, Tabelle result_set: nicht lesbar ({error})")
+            return
+        for row in sets:
             wrong = verify_set(self.workspace.data, row)
             if wrong is not None:
                 yield Finding(subject=f"sets/{row.name}.jsonl", message=wrong)
+
+    def _index_files(self) -> Iterator[Finding]:
+        """Whether the files of the index are those that were written; a writer may replace them while they are read."""
+        folder = self.workspace.index_folder
+        subject = folder.relative_to(self.workspace.data).as_posix()
+        try:
+            damaged = damaged_files(folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            yield Finding(subject=subject, message=f"{subject}: nicht lesbar ({error.strerror})")
+            return
+        for name in damaged:
+            message = f"{subject}/{name}: hat nicht mehr den Inhalt, der geschrieben wurde"
+            yield Finding(subject=f"{subject}/{name}", message=f"{message}; archive-pipeline index rebuild")
 
     def _index(self) -> Iterator[Finding]:
         """Whether the index holds what the outbox announced, where nobody is writing: else it may be behind."""

@@ -31,7 +31,7 @@ from archive_pipeline.archive.extracts import (
     release_here,
     was_erased,
 )
-from archive_pipeline.archive.runs import record_source
+from archive_pipeline.archive.runs import follow_access, record_source
 from archive_pipeline.archive.takedown import erased_payloads
 from archive_pipeline.archive.verification import release_count
 from archive_pipeline.committing import TakingUp, batched, take_up
@@ -124,6 +124,7 @@ def import_export(workspace: Workspace, path: Path, *, progress: Callable[[int],
             refused=counts.refused,
         )
         with write_tx(db):
+            follow_access(db, workspace.config.sources)
             told = f"Import eines Exports: {done.releases} neue Mitteilungen, {done.captures} Erfassungen"
             record_event(
                 db, "information package merging", at=utc_now(), agent=SOFTWARE, subject="archive", detail=told

@@ -25,7 +25,7 @@ def open_search(workspace: Workspace, visibility: Visibility = ARCHIVIST) -> Ite
         yield SearchService(
             index=index,
             releases=_Texts(db, visibility),
-            names=_ArchiveNames(vocabularies, db),
+            names=_ArchiveNames(vocabularies, db, visibility),
             restrictions=visibility.restrictions(db),
         )
 
@@ -59,22 +59,24 @@ class _Texts:
 
 
 class _ArchiveNames(VocabularyNames):
-    """The names of the vocabularies, and of the organisations that were found by pattern and stand in no list."""
+    """The names of the vocabularies, and of the organisations that were found by pattern and stand in no list: in
+    releases that are to be seen, as a name alone may say what a closed one is about."""
 
-    def __init__(self, vocabularies: Iterable[Vocabulary], db: Database) -> None:
+    def __init__(self, vocabularies: Iterable[Vocabulary], db: Database, visibility: Visibility) -> None:
         super().__init__(vocabularies)
         self._db = db
+        self._visibility = visibility
 
     def resolve(self, field: str, text: str) -> tuple[str, ...]:
         """The keys a name stands for; organisations by the labels in the archive too."""
         known = super().resolve(field, text)
         if known or field != "organisation":
             return known
-        return found_values(self._db, Axis.ORGANISATION, text)
+        return found_values(self._db, Axis.ORGANISATION, text, self._visibility)
 
     def label(self, field: str, value: str) -> str:
         """The name of a key; of an organisation outside the vocabularies the one it was tagged with."""
         name = super().label(field, value)
         if name != value or field != "organisation":
             return name
-        return found_label(self._db, Axis.ORGANISATION, value) or value
+        return found_label(self._db, Axis.ORGANISATION, value, self._visibility) or value

@@ -38,6 +38,7 @@ from archive_pipeline.archive.takedown import (
 )
 from archive_pipeline.clean.page import CapturePage
 from archive_pipeline.committing import take_up
+from archive_pipeline.deciding import Deciding, new_id, storable
 from archive_pipeline.errors import ArchiveError, CleanError
 from archive_pipeline.model import Capture
 from archive_pipeline.warc import Span, erase_spans, record_spans
@@ -47,6 +48,7 @@ __all__ = [
     "ErasurePlan",
     "clear_files",
     "erase",
+    "erasure_of",
     "finish_erasures",
     "finish_rebuilt",
     "plan_erasure",
@@ -113,6 +115,23 @@ def plan_erasure(
         kept=kept,
         backups=(*known_backups(db, found.release_ids), *_left_beside(workspace), *_named_in_sets(workspace, known)),
         known=known,
+    )
+
+
+def erasure_of(plan: ErasurePlan, deciding: Deciding, reason: str) -> Erasure:
+    """The decision that a plan comes to."""
+    return Erasure(
+        id=new_id(),
+        batch=deciding.batch,
+        note=storable(reason),
+        decided_by=deciding.decided_by,
+        decided_at=deciding.decided_at,
+        case=plan.case,
+        release_ids=plan.release_ids,
+        record_ids=tuple(one.record_id for one in plan.captures),
+        payloads=plan.payloads,
+        places=plan.places,
+        spans=plan.spans,
     )
 
 

@@ -38,7 +38,8 @@ def open_database(
             hint="archive-pipeline run legt es an; archive-pipeline rebuild baut es aus den WARC-Dateien wieder auf",
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
         # without `create` never make an empty file: a rebuild may be swapping the old one for the new one right now
         mode = "rwc" if create else "rw"
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", timeout=BUSY_SECONDS, uri=True)

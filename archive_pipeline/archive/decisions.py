@@ -21,6 +21,7 @@ from archive_pipeline.errors import ArchiveError, MigrationNeededError
 
 __all__ = [
     "append_decisions",
+    "apply_decision",
     "apply_new_decisions",
     "decide",
     "decision_sha256",
@@ -179,27 +180,32 @@ def _apply(db: Database, path: Path, lines: Sequence[_Line]) -> int:
     applied = 0
     with write_tx(db):
         for line in lines:
-            decision = line.decision
-            added = db.execute(
-                """INSERT OR IGNORE INTO decision (id, schema, batch, decided_by, decided_at, note, sha256)
-                   VALUES (?, ?, ?, ?, ?, ?, ?)""",
-                [
-                    decision.id,
-                    decision.schema,
-                    decision.batch or decision.id,
-                    decision.decided_by,
-                    decision.decided_at.isoformat(),
-                    decision.note,
-                    decision_sha256(decision),
-                ],
-            )
-            if added.rowcount:
-                decision.apply(db)
-                applied += 1
+            applied += apply_decision(db, line.decision)
         end = lines[-1].end
         db.execute("DELETE FROM decisions_read")
         db.execute("INSERT INTO decisions_read (length, tail) VALUES (?, ?)", [end, _tail(path, end)])
     return applied
+
+
+def apply_decision(db: Database, decision: Decision) -> bool:
+    """Write one decision into the tables; whether it was not there yet. Call inside `write_tx`."""
+    added = db.execute(
+        """INSERT OR IGNORE INTO decision (id, schema, batch, decided_by, decided_at, note, sha256)
+           VALUES (?, ?, ?, ?, ?, ?, ?)""",
+        [
+            decision.id,
+            decision.schema,
+            decision.batch or decision.id,
+            decision.decided_by,
+            decision.decided_at.isoformat(),
+            decision.note,
+            decision_sha256(decision),
+        ],
+    )
+    if not added.rowcount:
+        return False
+    decision.apply(db)
+    return True
 
 
 def _known_length(db: Database, path: Path) -> int:

@@ -318,13 +318,23 @@ def iterate_releases(db: Database, *, batch: int = 500, visibility: Visibility =
         seq = changes[-1][0]
 
 
-def found_label(db: Database, axis: Axis, value: str) -> str | None:
-    """The name under which a value was tagged last, or None."""
-    rows = db.query("SELECT label FROM tag WHERE axis = ? AND value = ? ORDER BY id DESC LIMIT 1", [axis, value])
+def found_label(db: Database, axis: Axis, value: str, visibility: Visibility = ARCHIVIST) -> str | None:
+    """The name under which a value was tagged last in a release that is to be seen, or None."""
+    condition, values = visibility.condition()
+    rows = db.query(
+        f"""SELECT t.label FROM tag t JOIN release r ON r.id = t.release_id
+            WHERE t.axis = ? AND t.value = ? AND {condition} ORDER BY t.id DESC LIMIT 1""",
+        [axis, value, *values],
+    )
     return next((row["label"] for row in rows), None)
 
 
-def found_values(db: Database, axis: Axis, label: str) -> tuple[str, ...]:
-    """The values that were tagged under a name; case is ignored in ASCII letters."""
-    rows = db.query("SELECT DISTINCT value FROM tag WHERE axis = ? AND label LIKE ? ORDER BY value", [axis, label])
+def found_values(db: Database, axis: Axis, label: str, visibility: Visibility = ARCHIVIST) -> tuple[str, ...]:
+    """The values that were tagged under a name in releases that are to be seen; case is ignored in ASCII letters."""
+    condition, values = visibility.condition()
+    rows = db.query(
+        f"""SELECT DISTINCT t.value FROM tag t JOIN release r ON r.id = t.release_id
+            WHERE t.axis = ? AND t.label LIKE ? AND {condition} ORDER BY t.value""",
+        [axis, label, *values],
+    )
     return tuple(row["value"] for row in rows)

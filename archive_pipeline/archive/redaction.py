@@ -6,16 +6,20 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archive_pipeline.archive.decision_forms import Decision
+from archive_pipeline.archive.decision_forms import Coding, Decision
 from archive_pipeline.archive.decisions import decision_sha256
 from archive_pipeline.archive.erased_text import ErasedText
-from archive_pipeline.archive.rights_forms import TakedownRequest
+from archive_pipeline.archive.rights_forms import PersonSuppression, TakedownRequest
+from archive_pipeline.archive.search_forms import SavedSearchDecision
 
 __all__ = ["redacting", "sync_redactions"]
 
 MARK = "[entfernt, Fall "
 KEPT = ("id", "schema", "batch", "decided_at")
 """Values that are never words of a text."""
+
+NAMES = PersonSuppression.__dataclass_fields__["schema"].default
+"""Decisions whose `name` stays: without it, the person would be named again."""
 
 
 def redacting(known: ErasedText, release_ids: Collection[str], case: str) -> Callable[[bytes], bytes]:
@@ -30,7 +34,8 @@ def redacting(known: ErasedText, release_ids: Collection[str], case: str) -> Cal
             return line
         if not isinstance(before, dict):
             return line
-        after = {name: value if name in KEPT else _without(value, known, mark) for name, value in before.items()}
+        kept = (*KEPT, "name") if before.get("schema") == NAMES else KEPT
+        after = {name: value if name in kept else _without(value, known, mark) for name, value in before.items()}
         if before.get("release_id") in release_ids:
             after |= {name: mark for name in ("note", "text") if before.get(name)}
         return (
@@ -52,7 +57,7 @@ def _without(value: Any, known: ErasedText, mark: str) -> Any:
 
 def sync_redactions(db: Database, decision: Decision) -> None:
     """Say in the tables what a redacted line says: wherever one has a row under the decision's id, and a column of the
-    value's name. Call inside `write_tx`."""
+    value's name; and where a row is named otherwise. Call inside `write_tx`."""
     if MARK not in repr(decision):
         return
     db.execute("UPDATE decision SET sha256 = ? WHERE id = ?", [decision_sha256(decision), decision.id])
@@ -70,6 +75,12 @@ def sync_redactions(db: Database, decision: Decision) -> None:
         )
         for table in list(tables):
             db.execute(f'UPDATE "{table["name"]}" SET "{name}" = ? WHERE id = ?', [value, decision.id])
+    if isinstance(decision, SavedSearchDecision):  # a name leads to its newest search
+        saved = [decision.name, decision.query, decision.decided_by, decision.decided_at.isoformat()]
+        db.execute("UPDATE saved_search SET name = ?, query = ? WHERE saved_by = ? AND saved_at = ?", saved)
+    if isinstance(decision, Coding):
+        values = json.dumps(decision.values)
+        db.execute('UPDATE coding SET "values" = ? WHERE id = ?', [values, decision.id])
     if isinstance(decision, TakedownRequest) and redacted:
         words = [decision.ground, decision.requester, decision.case]
         db.execute("UPDATE takedown SET ground = ?, requester = ? WHERE case_id = ?", words)

@@ -26,6 +26,7 @@ from archive_pipeline.model import (
 __all__ = [
     "Change",
     "Stored",
+    "current_values",
     "note_change",
     "restore_release",
     "store_derivation",
@@ -83,7 +84,7 @@ def store_release(
     is_older = known is not None and _is_older(db, release_id, capture)
     if is_older and _has_version(db, release_id, version_id):
         return Stored(release_id=release_id, change="unchanged")
-    if _return_to(db, release_id, version_id, processed.article):
+    if _return_to(db, release_id, version_id):
         note_silent_change(db, former, release_id, at=now, agent=software)
         note_change(db, release_id, "changed", now)
         return Stored(release_id=release_id, change="changed")
@@ -136,7 +137,7 @@ def restore_release(
         if current:
             _make_current(db, release_id, version_id, number, processed.article)
             note_silent_change(db, former, release_id, at=now, agent=software)
-    elif _return_to(db, release_id, version_id, processed.article):
+    elif _return_to(db, release_id, version_id):
         note_silent_change(db, former, release_id, at=now, agent=software)
     note_change(db, release_id, change, now)
     return stored
@@ -172,12 +173,13 @@ def _locate(db: Database, release_id: str, capture: Capture, source: Source) -> 
     db.conn.execute(
         """INSERT OR IGNORE INTO release
            (id, source_id, url, path, access, version_id, derivation, first_captured_at, seq)
-           VALUES (?, ?, ?, ?, ?, '', 0, ?, 0)""",
+           VALUES (?, ?, ?, ?, coalesce((SELECT s.access FROM source s WHERE s.id = ?), ?), '', 0, ?, 0)""",
         [
             release_id,
             source.id,
             capture.url,
             None if capture.url else capture.key,
+            source.id,  # of a release that was imported, this archive's own level holds
             source.access,
             capture.captured_at.isoformat(),
         ],
@@ -233,52 +235,34 @@ def _versions(db: Database, release_id: str) -> int:
 
 
 def _make_current(db: Database, release_id: str, version_id: str, number: int, article: Article) -> None:
-    published = article.published.isoformat() if article.published else None
-    db.conn.execute(
-        """UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ?, text_digest = ?, state = ?,
-             embargo_until = ? WHERE id = ?""",
-        [
-            version_id,
-            number,
-            article.title,
-            published,
-            text_digest(article),
-            article.state,
-            _embargo(article),
-            release_id,
-        ],
-    )
+    values = {**current_values(article), "version_id": version_id, "derivation": number}
+    columns = ", ".join(f"{name} = ?" for name in values)
+    db.conn.execute(f"UPDATE release SET {columns} WHERE id = ?", [*values.values(), release_id])
 
 
-def _embargo(article: Article) -> str | None:
-    return embargo_text(article.embargo_until) if article.embargo_until else None
+def current_values(article: Article) -> dict[str, str | None]:
+    """What the row of a release says by the article of its current derivation alone, by column."""
+    return {
+        "title": article.title,
+        "published": article.published.isoformat() if article.published else None,
+        "text_digest": text_digest(article),
+        "state": article.state,
+        "embargo_until": embargo_text(article.embargo_until) if article.embargo_until else None,
+    }
 
 
-def _return_to(db: Database, release_id: str, version_id: str, article: Article) -> bool:
-    """The publisher went back to an earlier payload: make that version current again."""
+def _return_to(db: Database, release_id: str, version_id: str) -> bool:
+    """The publisher went back to an earlier payload: make that version current again, as it was derived last."""
     row = look_up(
         db,
-        """SELECT number, title, published FROM derivation WHERE release_id = ? AND version_id = ?
+        """SELECT number, text, article FROM derivation WHERE release_id = ? AND version_id = ?
            ORDER BY number DESC LIMIT 1""",
         [release_id, version_id],
     )
     if row is None:
         return False
-    number, title, published = row
-    db.conn.execute(
-        """UPDATE release SET version_id = ?, derivation = ?, title = ?, published = ?, text_digest = ?, state = ?,
-             embargo_until = ? WHERE id = ?""",
-        [
-            version_id,
-            number,
-            title,
-            published,
-            text_digest(article),
-            article.state,
-            _embargo(article),
-            release_id,
-        ],
-    )
+    number, text, article = row
+    _make_current(db, release_id, version_id, number, replace(ARTICLE.validate_json(article), text=text))
     return True
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "frozen_members",
     "frozen_releases",
     "list_sets",
+    "member_ids",
     "open_set",
     "set_path",
     "verify_set",
@@ -178,6 +179,12 @@ def frozen_members(data: Path, name: str) -> Iterator[Frozen]:
             release=release,
             erased=row.get("erased"),
         )
+
+
+def member_ids(data: Path, name: str) -> tuple[str, ...]:
+    """The ids of the releases of a set, read without comparing hashes. Raises FixityError, ArchiveError."""
+    lines = enumerate(_lines(data, name), start=1)
+    return tuple(str(_parsed(name, number, line)["member"]["id"]) for number, line in lines if number > 1)
 
 
 def verify_set(data: Path, row: SetRow) -> str | None:

@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from archive_pipeline.archive.captures import stored_values
 from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.migrations import MIGRATIONS
-from archive_pipeline.archive.releases import write_derivation
+from archive_pipeline.archive.releases import current_values, write_derivation
 from archive_pipeline.model import Capture, Processed
 
 __all__ = [
@@ -147,16 +147,23 @@ class DerivationCheck:
         self._scratch.close()
 
     def differing(self, db: Database, place: tuple[str, str, int], processed: Processed, software: str) -> list[str]:
-        """The tables in which a derivation differs; nothing when it is as it was written."""
+        """The tables in which a derivation differs, and `release` where it is the current one and the release says
+        something else; nothing when it is as it was written."""
         with write_tx(self._scratch):
             for table in reversed(TABLES):
                 self._scratch.execute(f"DELETE FROM {table}")
             write_derivation(self._scratch, *place, processed, software)
-        return [
+        differing = [
             table
             for table, number in TABLES.items()
             if _rows(db, table, number, place) != _rows(self._scratch, table, number, place)
         ]
+        assert processed.article is not None
+        current = "SELECT * FROM release WHERE id = ? AND version_id = ? AND derivation = ?"
+        row = next(db.query(current, place), None)
+        if row is not None and any(row[name] != value for name, value in current_values(processed.article).items()):
+            differing.append("release")
+        return differing
 
 
 def _rows(db: Database, table: str, number: str, place: tuple[str, str, int]) -> list[dict[str, object]]:
@@ -180,10 +187,19 @@ CONTRADICTIONS = {
         WHERE c.sha256 IS NOT v.sha256 OR c.captured_at IS NOT v.captured_at OR substr(v.sha256, 1, 16) <> v.id""",
     "ein Fundort gehört zu keiner Erfassung": """
         SELECT l.release_id AS object FROM location l
-        WHERE NOT EXISTS (SELECT 1 FROM capture c WHERE c.source_id = l.source_id AND c.key = l.key)""",
-    "die Adresse ist die keines Fundorts": """
+        WHERE NOT EXISTS (SELECT 1 FROM capture c
+          WHERE c.source_id = l.source_id AND c.key = l.key AND c.captured_at = l.first_captured_at)
+        AND NOT EXISTS (SELECT 1 FROM erased_place e WHERE e.source_id = l.source_id AND e.key = l.key)""",
+    "die Fassungen sind nicht durchgezählt": """
+        SELECT release_id AS object FROM version GROUP BY release_id
+        HAVING min(number) <> 1 OR max(number) <> count(*) OR count(DISTINCT number) <> count(*)""",
+    "der Zugang ist weder der entschiedene noch der der Quelle": """
+        SELECT r.id AS object FROM release r JOIN source s ON s.id = r.source_id
+        LEFT JOIN access_decision a ON a.release_id = r.id WHERE r.access IS NOT coalesce(a.access, s.access)""",
+    "Adresse und Tag sind die keines Fundorts": """
         SELECT r.id AS object FROM release r
-        WHERE NOT EXISTS (SELECT 1 FROM location l WHERE l.release_id = r.id AND l.url IS r.url)
+        WHERE NOT EXISTS (SELECT 1 FROM location l WHERE l.release_id = r.id AND l.url IS r.url
+            AND l.first_captured_at = r.first_captured_at AND r.path IS CASE WHEN r.url IS NULL THEN l.key END)
           OR NOT EXISTS (SELECT 1 FROM source s WHERE s.id = r.source_id)""",
     "eine Erfassung nennt eine Mitteilung, die es nicht gibt": """
         SELECT c.record_id AS object FROM capture c

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from archive_pipeline.errors import ArchiveError, FixityError
@@ -27,8 +27,11 @@ SUFFIX = ".manifest.json"
 NAME = "manifest.json"
 CHUNK = 1 << 20
 
+STRICT = ConfigDict(extra="forbid")
+"""A name that is damaged must not pass for one that is left out."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class FileEntry:
     """One file of an export: its path beside the manifest, size and sha256 in hex."""
 
@@ -37,7 +40,7 @@ class FileEntry:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Figures:
     """What the releases of an export cover: days are ISO 8601, times ISO 8601 in UTC; undated releases are counted and
     never given a date. `sources` counts by source id, `left_out` what was asked for and may not be shown."""
@@ -51,7 +54,7 @@ class Figures:
     left_out: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Manifest:
     """Everything about an export. `understood` is how the query was read, `for_whom` who may read what is in it,
     `created_at` and `seq` the newest change of the archive that it shows, `derived_with` the software that made the

@@ -177,8 +177,9 @@ class WarcFiles:
         file = self._open
         if file is not None and file.name.startswith(month) and file.size < self._max_file_bytes:
             return file
+        # the open file is the newest: looking for it at each new one would cost the square of their number
+        names = self.names() if file is None else [file.name]
         self._let_go()
-        names = self.names()
         if names and names[-1].startswith(month) and (self.folder / names[-1]).stat().st_size < self._max_file_bytes:
             name = names[-1]
         else:

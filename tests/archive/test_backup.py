@@ -15,9 +15,11 @@ import pytest
 
 from archive_pipeline import backing_up
 from archive_pipeline.auditing import audit
-from archive_pipeline.backing_up import back_up, newest_backup, restore, verify_backup
+from archive_pipeline.backing_up import back_up
+from archive_pipeline.backup_files import newest_backup, verify_backup
 from archive_pipeline.errors import ArchiveError, FixityError, LockedError
 from archive_pipeline.pipeline import run
+from archive_pipeline.restoring import restore
 from archive_pipeline.workspace import open_workspace
 
 Flip = Callable[[Path, int], None]
@@ -97,7 +99,7 @@ def test_what_an_erasure_replaces_meanwhile_is_noticed(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = next((folder / "archive" / "warc").rglob("*.warc.gz"))
-    copy = backing_up._copy
+    copy = backing_up.copy_durably
 
     def meanwhile(source: Path, target: Path, size: int) -> tuple[int, str]:
         if source == link:
@@ -106,7 +108,7 @@ def test_what_an_erasure_replaces_meanwhile_is_noticed(
             fresh.replace(link)
         return copy(source, target, size)
 
-    monkeypatch.setattr(backing_up, "_copy", meanwhile)
+    monkeypatch.setattr(backing_up, "copy_durably", meanwhile)
     with pytest.raises(ArchiveError, match="gelöscht"):
         back_up(open_workspace(folder), tmp_path / "ziel")
     assert list((tmp_path / "ziel").iterdir()) == []

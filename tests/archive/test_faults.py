@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -18,12 +19,18 @@ from typing import Any
 import pytest
 
 from archive_pipeline.auditing import audit
-from archive_pipeline.backing_up import back_up, newest_backup, restore, verify_backup
+from archive_pipeline.backing_up import back_up
+from archive_pipeline.backup_files import newest_backup, verify_backup
 from archive_pipeline.errors import ArchiveError, ArchivePipelineError
+from archive_pipeline.export_job import ExportRequest
+from archive_pipeline.exporting import export, verify_export
+from archive_pipeline.freezing import freeze
 from archive_pipeline.pipeline import run
+from archive_pipeline.rebuilding import rebuild
 from archive_pipeline.reprocessing import reprocess
+from archive_pipeline.restoring import restore
 from archive_pipeline.warc import files
-from archive_pipeline.workspace import open_workspace
+from archive_pipeline.workspace import open_workspace, utc_now
 
 RULE = """
 from dataclasses import replace
@@ -53,7 +60,33 @@ def copy(folder: Path) -> None:
     back_up(open_workspace(folder), folder.with_name("ziel"))
 
 
-OPERATIONS: dict[str, Callable[[Path], None]] = {"ingest": ingest, "reprocess": derive_again, "backup": copy}
+def build_again(folder: Path) -> None:
+    rebuild(open_workspace(folder))
+
+
+def leave(folder: Path) -> None:
+    out = folder.with_name("aus")
+    export(open_workspace(folder), ExportRequest(format="bagit", force=True), out)
+    assert verify_export(out)[1] == ()
+
+
+def decide_and_freeze(folder: Path) -> None:
+    workspace = open_workspace(folder)
+    name = f"stand-{time.monotonic_ns()}"
+    freeze(workspace, name, "Beratungsstelle", note=None, decided_by="A", decided_at=utc_now(), id=name)
+
+
+OPERATIONS: dict[str, Callable[[Path], None]] = {
+    "ingest": ingest,
+    "reprocess": derive_again,
+    "backup": copy,
+    "rebuild": build_again,
+    "export": leave,
+    "freeze": decide_and_freeze,
+}
+COUNTS = {"ingest": (9, 0), "reprocess": (8, 8)}
+STRIDE = {"rebuild": 3, "export": 3}
+"""Of operations with many steps, every third."""
 
 
 class FailingDisk:
@@ -106,7 +139,7 @@ def test_the_disk_fails_once_at_every_step(
     state = Path(shutil.copytree(prepared, tmp_path / "stand"))
     number = failed = 0
     while True:
-        number += 1
+        number += STRIDE.get(name, 1)
         folder = tmp_path / "versuch" / "archiv"
         shutil.copytree(state, folder)
         with monkeypatch.context() as patch:
@@ -123,11 +156,16 @@ def test_the_disk_fails_once_at_every_step(
             assert found is not None
             assert verify_backup(found)[1] == ()
         else:
-            assert counts(folder) == {"ingest": (9, 0), "reprocess": (8, 8)}[name], f"{name}, step {number}"
+            assert counts(folder) == COUNTS.get(name, (8, 0)), f"{name}, step {number}"
         shutil.rmtree(tmp_path / "versuch")
         if disk.count < number:
             break
     assert failed >= 5
+
+
+def release_of(folder: Path) -> str:
+    with closing(sqlite3.connect(folder / "archive" / "archive.db")) as db:
+        return str(db.execute("SELECT id FROM release ORDER BY rowid LIMIT 1").fetchone()[0])
 
 
 def counts(folder: Path) -> tuple[int, int]:
@@ -205,10 +243,18 @@ def test_a_disk_that_is_full(apl: Any, prepared: Path, small_disk: Path) -> None
     assert counts(folder)[0] >= 9
 
 
-def test_a_disk_that_is_read_only(apl: Any, prepared: Path, small_disk: Path) -> None:
+def test_a_disk_that_is_read_only(apl: Any, prepared: Path, small_disk: Path, tmp_path: Path) -> None:
+    release, made = release_of(prepared), back_up(open_workspace(prepared), tmp_path / "ziel").folder
     folder = Path(shutil.copytree(prepared, small_disk / "archiv"))
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    for command in (("run",), ("reprocess",), ("rebuild",), ("backup", small_disk / "ziel")):
+    apl("-C", prepared, "export", "bagit", "--out", tmp_path / "aus")
+    for command in (
+        *(("run",), ("reprocess",), ("rebuild",), ("audit",), ("index", "rebuild"), ("backup", small_disk / "ziel")),
+        *(("tag", release, "+topic:housing"), ("note", release, "--text", "Anders"), ("access", release, "closed")),
+        *(("takedown", "hide", release), ("set", "create", "alle", "--query", "Kreis")),
+        *(("export", "jsonl", "--out", folder / "x.jsonl"), ("export", "bagit", "--out", folder / "x")),
+        *(("restore", made), ("import", tmp_path / "aus")),
+    ):
         done = apl("-C", folder, *command, code=1)
         assert "Fehler:" in done.stderr
         assert "Abhilfe:" in done.stderr

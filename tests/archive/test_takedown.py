@@ -128,6 +128,7 @@ def test_after_an_erase_the_text_is_nowhere(apl: Any, in_either_engine: Path) ->
     assert len(traces(data, SECRET, "Regenschirme")) >= 3
     apl("-C", in_either_engine, "backup", in_either_engine.with_name("sicherung"))
     apl("-C", in_either_engine, "set", "create", "schirme", "--query", "Heinsberg")
+    apl("-C", in_either_engine, "search", f'"{TITLE}"', "--save", "schirme")
     quoted = f"verlangt zu „{SECRET}“"
     apl("-C", in_either_engine, "takedown", "request", release, "--reason", quoted, "--ground", "§ 5")
     (case,) = apl.json("-C", in_either_engine, "takedown", "list", "--json")["cases"]

@@ -14,6 +14,7 @@ from archive_pipeline.archive.reading import iterate_releases
 from archive_pipeline.archive.visibility import ARCHIVIST, Visibility, seen_by
 from archive_pipeline.auditing import audit
 from archive_pipeline.pipeline import run
+from archive_pipeline.protocols import FacetCount
 from archive_pipeline.rebuilding import rebuild
 from archive_pipeline.search.service import SearchResults
 from archive_pipeline.searching import open_search
@@ -192,3 +193,24 @@ def test_retention_names_what_is_due_and_erases_nothing(apl: Any, aged: Path) ->
 )
 def test_periods(rule: str | None, today: date, since: date | None) -> None:
     assert kept_since(rule, today) == since
+
+
+def test_a_name_that_only_an_unseen_release_has_is_unknown(archive: Path) -> None:
+    with sqlite3.connect(archive / "archive" / "archive.db") as db:
+        db.execute(
+            """INSERT INTO tag (release_id, version_id, derivation, axis, value, label, role, score, by, evidence,
+               municipalities, keywords) SELECT id, version_id, derivation, 'organisation', 'pflegebund-probe',
+               'Pflegebund Probe', 'issuer', 0.9, 'probe@1', '[]', '[]', '[]' FROM release WHERE embargo_until > ''"""
+        )
+    before, after = seen_by("reader", END - timedelta(seconds=1)), seen_by("reader", END)
+    workspace = open_workspace(archive)
+    told = {}
+    for visibility in (before, after):
+        with open_search(workspace, visibility) as service:
+            told[visibility] = service.parse('organisation:"Pflegebund Probe"', today=date(2026, 1, 1))
+    assert "Pflegebund Probe" in told[after].understood
+    with open_search(workspace, before) as service:
+        unknown = service.parse('organisation:"Pflegebund Prabe"', today=date(2026, 1, 1))
+        (named,) = service.named("organisation", [FacetCount(value="pflegebund-probe", count=1)])
+    assert repr(told[before]) == repr(unknown).replace("Prabe", "Probe")
+    assert named.label == "pflegebund-probe"

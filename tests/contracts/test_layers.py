@@ -25,11 +25,13 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "mail",
         "sources fetch clean classify archive index export",
         "search",
-        "builtin plugin_contract plugin_discovery plugin_manager processing workers indexing workspace committing"
-        " auditing backing_up rules plugin_check searching opening fetching pipeline trial rebuilding reprocessing"
-        " learning topic_learning scheduling discovering scaffolding accounts recording testing agreement sampling"
-        " reusing own_vocabulary vocabulary_check vocabulary_import exporting extracting importing freezing"
-        " taking_down hiding",
+        "builtin builtin_processing plugin_contract plugin_discovery plugin_manager processing workers"
+        " indexing workspace committing auditing backing_up rules plugin_check searching opening fetching"
+        " pipeline trial rebuilding reprocessing learning topic_learning scheduling discovering scaffolding"
+        " accounts recording testing agreement sampling reusing own_vocabulary vocabulary_check"
+        " vocabulary_import exporting extracting importing freezing taking_down hiding deciding following"
+        " backup_files restoring export_job"
+        " export_captures bagging",
         "web cli",
     )
 )

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import random
 import sqlite3
 import subprocess
 import sys
@@ -234,17 +235,19 @@ def test_cdxj_leads_into_the_archive(apl: Any, folder: Path, tmp_path: Path) -> 
     assert next(iter(ArchiveIterator(io.BytesIO(data)))).rec_headers.get_header("WARC-Target-URI") == values["url"]
 
 
-@pytest.mark.parametrize("format_name", ["jsonl", "bagit", "warc"])
+@pytest.mark.parametrize("format_name", FORMATS)
 def test_flipped_bits_are_named(apl: Any, folder: Path, tmp_path: Path, format_name: str) -> None:
+    """Each end of every file, and a dozen places at random: over all formats some three hundred."""
     out = tmp_path / "x"
     exported(apl, folder, out, format_name)
     assert verify_export(out)[1] == ()
+    places = random.Random(format_name)
     for name in contents(out):
         path = tmp_path / name
         data = path.read_bytes()
-        for place in {0, len(data) // 3, len(data) // 2, len(data) - 2}:
+        for place in {0, len(data) - 2, *(places.randrange(len(data)) for _ in range(12))}:
             flipped = bytearray(data)
-            flipped[place] ^= 4
+            flipped[place] ^= 1 << places.randrange(8)
             path.write_bytes(flipped)
             assert Path(name).name in told_by_verify(out), (name, place)
         path.write_bytes(data)
@@ -260,10 +263,13 @@ def told_by_verify(out: Path) -> str:
         return error.message
 
 
-def test_a_damaged_capture_does_not_leave(apl: Any, folder: Path, tmp_path: Path) -> None:
-    path = next((folder / "archive" / "warc").rglob("*.warc.gz"))
+def test_a_damaged_capture_does_not_leave(apl: Any, folder: Path, tmp_path: Path, ids: Callable[[str], str]) -> None:
+    with sqlite3.connect(folder / "archive" / "archive.db") as db:
+        place = "SELECT warc_file, warc_offset FROM capture WHERE release_id = ?"
+        name, offset = db.execute(place, [ids("1.txt")]).fetchone()
+    path = folder / "archive" / name
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
+    data[offset + 200] ^= 1
     path.write_bytes(data)
     for format_name in ("jsonl", "warc", "bagit"):
         apl("-C", folder, "export", format_name, "--out", tmp_path / "x", code=20)
@@ -287,3 +293,19 @@ def test_usage(apl: Any, folder: Path) -> None:
     assert "registriert" in apl("-C", folder, "export", "xml", code=4).stderr
     with sqlite3.connect(folder / "archive" / "archive.db") as db:
         assert db.execute("SELECT count(*) FROM release").fetchone() == (6,)
+
+
+def test_notes_of_correction_go_along(apl: Any, folder: Path, tmp_path: Path, ids: Callable[[str], str]) -> None:
+    note = "Das stimmt so nicht: „Größe“ zählt nicht, sagt die Fraktion."
+    apl("-C", folder, "note", ids("1.txt"), "--text", note, "--by", "Archivarin")
+    exported(apl, folder, tmp_path / "x.csv", "csv")
+    exported(apl, folder, tmp_path / "x.parquet", "parquet")
+    with (tmp_path / "x.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["id"]: row["corrections"] for row in csv.DictReader(file)}
+    table = duckdb.sql(f"SELECT id, corrections FROM read_parquet('{tmp_path / 'x.parquet'}')").fetchall()
+    lines = apl("-C", folder, "export", "jsonl", "--without-captures").stdout.splitlines()
+    released = {row["id"]: [one["text"] for one in row["corrections"]] for row in map(json.loads, lines)}
+    assert released[ids("1.txt")] == [note]
+    assert dict(table) == released
+    assert rows == {release: "|".join(texts) for release, texts in released.items()}
+    assert [key for key, texts in released.items() if texts] == [ids("1.txt")]

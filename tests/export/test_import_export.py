@@ -208,3 +208,22 @@ def test_what_was_erased_here_does_not_come_back(
     assert (summary["new"], summary["refused"], summary["unchanged"]) == (0, 1, 5)
     assert erased not in apl("-C", folder, "export", "csv", "--as", "archivist", "--withheld").stdout
     assert "gelöscht, Fall" in apl("-C", folder, "set", "show", "amt").stdout
+
+
+def test_the_level_of_the_source_here_holds_for_what_comes(
+    apl: Any, folder: Path, tmp_path: Path, empty_archive: Callable[[str], Path]
+) -> None:
+    out = whole(apl, folder, tmp_path / "x.jsonl", "jsonl")
+    target = empty_archive("ziel")
+    (target / "eingang").mkdir()
+    with (target / "sources.toml").open("a", encoding="utf-8") as toml:
+        toml.write('[[source]]\nid = "amt"\nfetcher = "folder"\npath = "eingang"\naccess = "onsite"\n')
+    for run_before in (False, True):
+        if run_before:
+            shutil.rmtree(target / "archive")
+            apl("-C", target, "run")
+        apl("-C", target, "import", out)
+        with sqlite3.connect(target / "archive" / "archive.db") as db:
+            levels = "SELECT DISTINCT access FROM release WHERE source_id = 'amt' ORDER BY access"
+            assert [row[0] for row in db.execute(levels)] == ["closed", "onsite"]
+        assert audit(open_workspace(target)).findings == ()
