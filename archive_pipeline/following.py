@@ -1,10 +1,11 @@
 """Searches that are kept under a name: keeping and removing them, and the hits to which something happened since
 somebody last looked."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 
-from archive_pipeline.archive.decisions import decide
+from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.saved_searches import Change, SavedSearch, find_saved, list_saved
 from archive_pipeline.archive.search_forms import SavedSearchDecision
 from archive_pipeline.deciding import Deciding, new_id, storable
@@ -17,12 +18,18 @@ from archive_pipeline.workspace import Workspace
 __all__ = ["MAX_NAME", "changed_hits", "changed_keys", "keep_search", "remove_search", "saved_name"]
 
 MAX_NAME = 80
+JOINER = "\u200d"
+"""What holds the parts of a composed emoji together; other signs that nobody sees, and that turn the line round, are
+left out of names."""
+
+BLANK = "\u200d\u115f\u1160\u2800\u3164\uffa0"
+"""Signs that count as letters or symbols and show nothing."""
 
 
 def saved_name(name: str) -> str:
     """A name for a search, as it is kept. Raises ConfigError for one that is none."""
-    name = storable(name)
-    if not name or len(name) > MAX_NAME:
+    name = "".join(sign for sign in storable(name) if unicodedata.category(sign) != "Cf" or sign == JOINER).strip()
+    if not name.strip(BLANK) or len(name) > MAX_NAME:
         raise ConfigError(f"Ein Name hat 1 bis {MAX_NAME} Zeichen", hint="einen kürzeren Namen wählen")
     if not name.strip("."):
         raise ConfigError("Ein Name besteht nicht aus Punkten allein", hint="einen anderen Namen wählen")
@@ -37,14 +44,16 @@ def keep_search(
     match: Match,
     sort: Sort,
     deciding: Deciding,
-    replaces: bool = True,
+    may_replace: Callable[[SavedSearch], bool] = lambda known: True,
 ) -> bool:
-    """Keep a search; whether it took the place of one that had the name. Raises ConfigError for a name that is none,
-    ArchiveError where the name is taken and nothing may be replaced, LockedError."""
+    """Keep a search; whether it took the place of one that had the name, which `may_replace` is asked about while
+    nobody else writes. Raises ConfigError for a name that is none, ArchiveError where the name is taken and may not be
+    replaced, LockedError."""
     name = saved_name(name)
     with workspace.writing("search --save") as db:
-        is_known = name in {saved.name for saved in list_saved(db)}
-        if is_known and not replaces:
+        apply_new_decisions(db, workspace.decisions_file)
+        known = {saved.name: saved for saved in list_saved(db)}.get(name)
+        if known is not None and not may_replace(known):
             raise ArchiveError(
                 f"Eine gespeicherte Suche {name!r} gibt es schon", hint="einen anderen Namen wählen oder sie ersetzen"
             )
@@ -60,13 +69,22 @@ def keep_search(
             sort=sort,
         )
         decide(db, workspace.decisions_file, [decision])
-    return is_known
+    return known is not None
 
 
-def remove_search(workspace: Workspace, name: str, deciding: Deciding) -> None:
-    """Take a search off the list. Raises ArchiveError when there is none, LockedError."""
+def remove_search(
+    workspace: Workspace,
+    name: str,
+    deciding: Deciding,
+    *,
+    may_remove: Callable[[SavedSearch], bool] = lambda saved: True,
+) -> None:
+    """Take a search off the list. Raises ArchiveError when there is none or it may not be removed, LockedError."""
     with workspace.writing("saved remove") as db:
+        apply_new_decisions(db, workspace.decisions_file)
         saved = find_saved(db, name)
+        if not may_remove(saved):
+            raise ArchiveError(f"Die gespeicherte Suche {name!r} ist inzwischen eine andere")
         decision = SavedSearchDecision(
             id=new_id(),
             batch=deciding.batch,

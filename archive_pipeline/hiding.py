@@ -1,8 +1,10 @@
 """Takedown cases: opening them, hiding releases at once, also while a run writes, and showing them again."""
 
+import fcntl
+import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,7 +74,7 @@ def take_step(deciding: Deciding, case: str, step: Literal["hide", "keep"], reas
 
 def open_case(workspace: Workspace, asked: Asked, deciding: Deciding) -> str:
     """Open a case; its number. The releases stay to be seen. Raises UnknownReleaseError, LockedError."""
-    with workspace.writing("takedown") as db:
+    with workspace.writing("takedown") as db, _one_at_a_time(workspace):
         apply_new_decisions(db, workspace.decisions_file)
         request = asked.request(db, deciding)
         decide(db, workspace.decisions_file, [request])
@@ -80,14 +82,27 @@ def open_case(workspace: Workspace, asked: Asked, deciding: Deciding) -> str:
 
 
 def decide_case(
-    workspace: Workspace, case: str, verdict: Literal["hide", "keep"], reason: str, deciding: Deciding
+    workspace: Workspace,
+    case: str,
+    verdict: Literal["hide", "keep"],
+    reason: str,
+    deciding: Deciding,
+    *,
+    looked_at: int | None = None,
 ) -> None:
-    """Decide a case: `keep` shows its releases again, `hide` withholds them, also while a run writes. Raises
-    ArchiveError where there is no such case or its texts were erased, LockedError."""
+    """Decide a case: `keep` shows its releases again, `hide` withholds them, also while a run writes. `looked_at` is
+    how many steps the case had when the person looked at it: what somebody withheld since is not shown again unseen.
+    Raises ArchiveError where there is no such case, its texts were erased or it has gone on, LockedError."""
 
     def decisions(db: Database) -> list[TakedownRequest | TakedownStep]:
-        if load_case(db, case).state == "erased":
+        known = load_case(db, case)
+        if known.state == "erased":
             raise ArchiveError(f"Im Fall {case} ist schon gelöscht: das lässt sich nicht zurücknehmen")
+        if verdict == "keep" and looked_at is not None and len(known.steps) != looked_at:
+            raise ArchiveError(
+                f"Über den Fall {case} hat inzwischen jemand entschieden",
+                hint="den Verlauf ansehen und dann noch einmal entscheiden",
+            )
         return [take_step(deciding, case, verdict, reason)]
 
     if verdict == "hide":
@@ -123,10 +138,24 @@ def hide_at_once(
 def _decide(
     workspace: Workspace, db: Database, decisions: Callable[[Database], Sequence[TakedownRequest | TakedownStep]]
 ) -> str:
-    apply_new_decisions(db, workspace.decisions_file)
-    made = decisions(db)
-    decide(db, workspace.decisions_file, made)
+    with _one_at_a_time(workspace):
+        apply_new_decisions(db, workspace.decisions_file)
+        made = decisions(db)
+        decide(db, workspace.decisions_file, made)
     return made[-1].case
+
+
+@contextmanager
+def _one_at_a_time(workspace: Workspace) -> Iterator[None]:
+    """Hold the data folder itself while a case gets its number and is written down: beside a run there is no writer
+    lock, and two requests at the same moment would become one case."""
+    handle = os.open(workspace.data, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems lock no folders
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _take_out(workspace: Workspace, release_ids: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from textwrap import shorten
 from typing import Literal, TypeVar
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "Vocabulary",
     "VocabularyEntry",
     "has_uncertain_topic",
+    "heading",
 ]
 
 OptionsT = TypeVar("OptionsT")
@@ -380,9 +382,26 @@ class Article:
     notes: tuple[str, ...] = ()
     removed: tuple[Removed, ...] = ()
 
+    @property
+    def heading(self) -> str:
+        """What lists call it: its title, or where it has none its first words."""
+        return heading(self.title, self.text)
+
     def page_at(self, offset: int) -> int | None:
         """The number of the page on which the character at an offset in `text` stands, from 1; None without pages."""
         return bisect_right(self.pages, offset) or None
+
+
+_HEADING_WIDTH, _HEADING_TEXT = 70, 400
+
+
+def heading(title: str | None, text: str) -> str:
+    """The title, or one supplied from the first words of the text: in square brackets, as ISBD and RNA mark what an
+    archive adds to a document without a title."""
+    if title:
+        return title
+    beginning = shorten(text[:_HEADING_TEXT], _HEADING_WIDTH, placeholder=" …")
+    return f"[{beginning}]" if beginning.strip(" …") else "[ohne Titel]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,9 @@ from datetime import date
 from sqlite_utils import Database
 
 from archive_pipeline.archive.persons import names_person, suppressed_names
+from archive_pipeline.archive.reading import BEGINNING
 from archive_pipeline.archive.visibility import Visibility
+from archive_pipeline.model import heading
 
 __all__ = ["NamedPerson", "Naming", "SpokenQuote", "named_persons", "naming_of", "quotes_of"]
 
@@ -40,6 +42,7 @@ class SpokenQuote:
 
     release_id: str
     title: str | None
+    heading: str
     published: date | None
     text: str
 
@@ -91,7 +94,7 @@ def quotes_of(db: Database, name: str, limit: int, visibility: Visibility) -> tu
         return ()
     condition, values = visibility.condition()
     rows = db.query(
-        f"""SELECT x.release_id, r.title, r.published, x.text FROM quote x {CURRENT}
+        f"""SELECT x.release_id, r.title, r.published, x.text, {BEGINNING} FROM quote x {CURRENT}
             WHERE x.release_id IN (SELECT p.release_id FROM person p WHERE p.name = ?)
               AND (x.speaker = ? OR substr(?, -length(x.speaker) - 1) = ' ' || x.speaker
                    OR substr(x.speaker, -length(?) - 1) = ' ' || ?) AND {condition}
@@ -102,6 +105,7 @@ def quotes_of(db: Database, name: str, limit: int, visibility: Visibility) -> tu
         SpokenQuote(
             release_id=row["release_id"],
             title=row["title"],
+            heading=heading(row["title"], row["beginning"] or ""),
             published=date.fromisoformat(row["published"]) if row["published"] else None,
             text=row["text"],
         )

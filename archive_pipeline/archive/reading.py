@@ -27,6 +27,7 @@ from archive_pipeline.model import (
 )
 
 __all__ = [
+    "BEGINNING",
     "changes_since",
     "derived_tags",
     "find_release",
@@ -40,6 +41,10 @@ __all__ = [
     "shown_speaker",
     "suggestions",
 ]
+
+BEGINNING = """CASE WHEN coalesce(r.title, '') = '' THEN (SELECT substr(b.text, 1, 400) FROM derivation AS b
+  WHERE b.release_id = r.id AND b.version_id = r.version_id AND b.number = r.derivation) END AS beginning"""
+"""SQL: the first words of a release `r` that has no title, for its heading."""
 
 ARTICLE = TypeAdapter(Article)
 EVIDENCE = TypeAdapter(tuple[Evidence, ...])

@@ -156,11 +156,11 @@ def frozen_releases(data: Path, result_set: ResultSet) -> Iterator[Release]:
             yield one.release
 
 
-def frozen_members(data: Path, name: str) -> Iterator[Frozen]:
-    """The members of a set in the order of the answer, each compared with its hash. Raises FixityError naming the line,
-    ArchiveError where the file is gone."""
+def frozen_members(data: Path, name: str, *, start: int = 0) -> Iterator[Frozen]:
+    """The members of a set in the order of the answer, without the first `start`, each compared with its hash. Raises
+    FixityError naming the line, ArchiveError where the file is gone."""
     for number, line in enumerate(_lines(data, name), start=1):
-        if number == 1:
+        if number <= start + 1:
             continue
         row = _parsed(name, number, line)
         member = row["member"]

@@ -11,6 +11,7 @@ from archive_pipeline.archive.database import look_up
 from archive_pipeline.archive.persons import names_person, suppressed_names
 from archive_pipeline.archive.reuse import Basis
 from archive_pipeline.archive.reuse_text import Kind
+from archive_pipeline.model import heading
 
 __all__ = ["Duplicate", "DuplicateGroup", "Reuse", "ReusedRelease", "SharedPassage", "duplicate_groups", "reuse_of"]
 
@@ -24,6 +25,7 @@ class ReusedRelease:
     derivation: int
     source_id: str
     title: str | None
+    heading: str
     url: str | None
     path: str | None
     published: date | None
@@ -131,7 +133,8 @@ def _moment(release: ReusedRelease) -> tuple[date, datetime, str]:
 
 
 SIDES = """
-SELECT k.release_id AS id, k.version_id, k.derivation, r.source_id, d.title, r.url, r.path,
+SELECT k.release_id AS id, k.version_id, k.derivation, r.source_id, d.title,
+       substr(d.text, 1, 400) AS beginning, r.url, r.path,
        CASE WHEN k.is_dated THEN k.day END AS published, k.captured_at AS first_captured
 FROM reuse_release k JOIN release r ON r.id = k.release_id
 JOIN derivation d ON d.release_id = k.release_id AND d.version_id = k.version_id AND d.number = k.derivation
@@ -147,7 +150,7 @@ def _sides(db: Database, rows: Sequence[dict[str, str]]) -> dict[str, ReusedRele
         for row in db.query(SIDES.format(", ".join("?" * len(batch))), batch):
             row["published"] = date.fromisoformat(row["published"]) if row["published"] else None
             row["first_captured"] = datetime.fromisoformat(row["first_captured"])
-            found[row["id"]] = ReusedRelease(**row)
+            found[row["id"]] = ReusedRelease(heading=heading(row["title"], row.pop("beginning")), **row)
     return found
 
 

@@ -15,7 +15,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from sqlite_utils import Database
 
-from archive_pipeline.model import Axis, Evidence, Role
+from archive_pipeline.archive.reading import BEGINNING
+from archive_pipeline.model import Axis, Evidence, Role, heading
 
 __all__ = ["NO_VALUE", "Case", "Reason", "find_case", "review_cases"]
 
@@ -38,6 +39,7 @@ class Case:
 
     release_id: str
     title: str
+    heading: str
     published: date | None
     source_id: str
     axis: Axis
@@ -109,7 +111,7 @@ WITH issued AS (
     AND NOT EXISTS (SELECT 1 FROM v_decision v WHERE v.release_id = r.id AND v.axis = 'topic' AND v.action = 'add')
     {{release}}
 )
-SELECT c.*, r.title, r.published, r.source_id, r.version_id
+SELECT c.*, r.title, r.published, r.source_id, r.version_id, {BEGINNING}
 FROM cases AS c JOIN release AS r ON r.id = c.release_id
 WHERE (:axis IS NULL OR c.axis = :axis) AND (:source IS NULL OR r.source_id = :source)
 ORDER BY c.priority DESC, r.published DESC, c.release_id, c.axis, c.value
@@ -143,7 +145,7 @@ def find_case(db: Database, release_id: str, axis: Axis, value: str) -> Case | N
     for row in db.query(found, only):
         if row["value"] == value:
             return _case(row, None)
-    sure = f"""SELECT t.*, 'unsure' AS reason, 0 AS priority, r.title, r.published, r.source_id
+    sure = f"""SELECT t.*, 'unsure' AS reason, 0 AS priority, r.title, r.published, r.source_id, {BEGINNING}
                FROM tag AS t {CURRENT} WHERE t.release_id = ? AND t.axis = ? AND t.value = ?"""
     return next((_case(row, None) for row in db.query(sure, [release_id, axis, value])), None)
 
@@ -154,6 +156,7 @@ def _case(row: dict[str, Any], reviewed: str | None) -> Case:
     return Case(
         release_id=row["release_id"],
         title=row["title"] or "",
+        heading=heading(row["title"], row["beginning"] or ""),
         published=date.fromisoformat(row["published"]) if row["published"] else None,
         source_id=row["source_id"],
         axis=Axis(row["axis"]),

@@ -8,6 +8,7 @@ from typing import Literal
 from sqlite_utils import Database
 
 from archive_pipeline.archive.database import write_tx
+from archive_pipeline.archive.visibility import embargo_text
 from archive_pipeline.errors import ArchiveError
 
 __all__ = ["Change", "SavedSearch", "adopt_seen", "changes_unseen", "find_saved", "list_saved", "note_seen"]
@@ -58,22 +59,35 @@ def find_saved(db: Database, name: str) -> SavedSearch:
     )
 
 
-def changes_unseen(db: Database, saved: SavedSearch, seq: int) -> dict[str, Change]:
-    """What happened to which releases after the search was last looked at, up to a change number of the archive."""
+def changes_unseen(
+    db: Database, saved: SavedSearch, seq: int, *, embargo_ended: datetime | None = None
+) -> dict[str, Change]:
+    """What happened to which releases after the search was last looked at, up to a change number of the archive. For
+    somebody from whom embargoes keep releases, those are new whose embargo ended since, by `embargo_ended` (UTC)."""
     rows = db.query(
         """SELECT r.id, v.captured_at,
+             (SELECT max(o.at) FROM outbox o WHERE o.release_id = r.id AND o.seq <= :seen) AS known_at,
+             r.embargo_until > :seen_at AND r.embargo_until <= :at OR
              EXISTS (SELECT 1 FROM outbox o WHERE o.release_id = r.id AND o.change = 'new' AND o.seq > :seen) AS is_new
            FROM release r JOIN version v ON v.release_id = r.id AND v.id = r.version_id
-           WHERE r.seq > :seen AND r.seq <= :seq""",
-        {"seen": saved.seen_seq, "seq": seq},
+           WHERE (r.seq > :seen OR r.embargo_until > :seen_at AND r.embargo_until <= :at) AND r.seq <= :seq""",
+        {
+            "seen": saved.seen_seq,
+            "seq": seq,
+            "seen_at": embargo_text(saved.seen_at),
+            "at": embargo_text(embargo_ended) if embargo_ended else "",
+        },
     )
-    return {row["id"]: _change(row["is_new"], row["captured_at"], saved.seen_at) for row in rows}
+    return {row["id"]: _change(row["is_new"], row["captured_at"], row["known_at"], saved.seen_at) for row in rows}
 
 
-def _change(is_new: int, captured_at: str, seen_at: datetime) -> Change:
+def _change(is_new: int | None, captured_at: str, known_at: str | None, seen_at: datetime) -> Change:
+    """A version is one that nobody knew when it was captured after the last change that was known, whenever somebody
+    said so: what a run wrote between the look and the word is new, too."""
     if is_new:
         return "new"
-    return "changed" if datetime.fromisoformat(captured_at) > seen_at else "retagged"
+    since = datetime.fromisoformat(known_at) if known_at else seen_at
+    return "changed" if datetime.fromisoformat(captured_at) > since else "retagged"
 
 
 def note_seen(db: Database, name: str, seq: int, now: datetime) -> None:

@@ -53,7 +53,7 @@ def _say(groups: tuple[DuplicateGroup, ...]) -> None:
             release = one.release
             alike = "früheste" if place == 0 else "    –   " if one.similarity is None else f"{one.similarity:8.0%}"
             when = german_date(release.published)
-            title = shorten(release.title or "(ohne Titel)", 70)
+            title = shorten(release.heading, 70)
             click.echo(f"  {alike}  d/{release.id}  {when:<11}  {release.source_id}  {title}")
     doubled = sum(len(group.releases) - 1 for group in groups)
     total = counted(len(groups), "Gruppe", "Gruppen")

@@ -43,7 +43,7 @@ BAR = 20
 def say_hits(found: SearchResults) -> None:
     """The hits for people, with the words marked on a terminal."""
     for number, hit in enumerate(found.hits, start=found.offset + 1):
-        click.echo(f"{number}. {hit.title or '(ohne Titel)'}")
+        click.echo(f"{number}. {hit.heading}")
         click.echo(f"   {german_date(hit.published)} · {hit.source_id} · d/{hit.id} · {hit.url or hit.path}")
         if hit.state:
             click.echo(f"   {STATES[hit.state]}")

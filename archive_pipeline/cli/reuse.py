@@ -65,8 +65,7 @@ def reuse(settings: Settings, release: str, full: bool, as_json: bool) -> None:
 
 
 def _say(release: Release, links: tuple[Reuse, ...], *, full: bool) -> None:
-    title = release.article.title or f"(ohne Titel: {release.url or release.path})"
-    click.echo(f"{title}   d/{release.id}")
+    click.echo(f"{release.article.heading}   d/{release.id}")
     if not links:
         click.echo("Keine andere Mitteilung des Archivs hat eine längere Passage mit ihr gemeinsam.")
     groups = (
@@ -78,14 +77,8 @@ def _say(release: Release, links: tuple[Reuse, ...], *, full: bool) -> None:
         for one in found:
             other = one.earlier if one.later.id == release.id else one.later
             click.echo()
-            click.echo(f"{heading} d/{other.id}   {_name(other)}   ({other.source_id})")
+            click.echo(f"{heading} d/{other.id}   {shorten(other.heading, 80)}   ({other.source_id})")
             _say_link(one, full=full)
-
-
-def _name(release: ReusedRelease) -> str:
-    """The title, or what else tells a release from others that have none."""
-    place = release.url or release.path
-    return shorten(release.title or (f"(ohne Titel: {place})" if place else "(ohne Titel)"), 80)
 
 
 def _say_link(one: Reuse, *, full: bool) -> None:

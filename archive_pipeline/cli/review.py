@@ -78,7 +78,7 @@ def next_(settings: Settings, axis: str | None, source: str | None, limit: int, 
 
 def _show_case(workspace: Workspace, case: Case, release: Release) -> None:
     changed = ", Belege seit der Prüfung geändert" if case.is_changed else ""
-    click.echo(f"d/{case.release_id}  {shorten(case.title or '(ohne Titel)', 70)}")
+    click.echo(f"d/{case.release_id}  {shorten(case.heading, 70)}")
     click.echo(
         f"    {case.axis}:{case.value}  {AXES[case.axis]} {_label(workspace, case)}, {ROLES[case.role]} "
         f"{case.score:.2f} · {REASONS[case.reason]}{changed}  ({case.source_id}, {german_date(case.published)})"

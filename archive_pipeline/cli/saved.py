@@ -14,7 +14,7 @@ from archive_pipeline.archive.saved_searches import (
     list_saved,
     note_seen,
 )
-from archive_pipeline.archive.visibility import Standing
+from archive_pipeline.archive.visibility import Standing, seen_by
 from archive_pipeline.cli.asking import asking, say_notes
 from archive_pipeline.cli.deciding import by_option
 from archive_pipeline.cli.hits import say_hits
@@ -97,14 +97,15 @@ def run(
                 say_hits(found)
             return
         with workspace.reading() as db:
-            changes = changes_unseen(db, search, service.seq)
+            ended = seen_by(standing, utc_now()).at
+            changes = changes_unseen(db, search, service.seq, embargo_ended=ended)
         hits = list(_changed_hits(service, search, changes))
         seq, now = service.seq, utc_now()
         if as_json:
             click.echo(json.dumps(_new_as_json(search, seq, hits), ensure_ascii=False))
         else:
             _say_new(search, hits)
-        if not keep and seq > search.seen_seq:
+        if not keep and (seq > search.seen_seq or hits):
             with workspace.writing("saved run") as db:
                 note_seen(db, search.name, seq, now)
     if by_code and all(change == "retagged" for change, _ in hits):
@@ -136,7 +137,7 @@ def _changed_hits(
 def _say_new(search: SavedSearch, hits: Sequence[tuple[Change, Hit]]) -> None:
     told = [(change, hit) for change, hit in hits if change != "retagged"]
     for change, hit in told:
-        click.echo(f"{CHANGES[change]}: {hit.title or '(ohne Titel)'}")
+        click.echo(f"{CHANGES[change]}: {hit.heading}")
         click.echo(f"   {german_date(hit.published)} · {hit.source_id} · d/{hit.id} · {hit.url or hit.path}")
     if told:
         click.echo(

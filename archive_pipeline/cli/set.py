@@ -179,4 +179,4 @@ def _say(workspace: Workspace, row: SetRow, *, as_json: bool, limit: int = 0) ->
             click.echo(f"{one.rank}. (gelöscht, Fall {one.erased})  {place}")
             continue
         article = one.release.article
-        click.echo(f"{one.rank}. {article.title or '(ohne Titel)'}  {german_date(article.published)}  {place}")
+        click.echo(f"{one.rank}. {article.heading}  {german_date(article.published)}  {place}")

@@ -113,7 +113,7 @@ def _say_changes(release: Release, versions: tuple[VersionRow, ...], events: tup
 def _show_release(release: Release) -> None:
     article = release.article
     show_corrections(release)
-    click.echo(article.title or "(ohne Titel)")
+    click.echo(article.heading)
     if article.subtitle:
         click.echo(article.subtitle)
     click.echo()

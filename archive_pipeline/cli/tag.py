@@ -114,7 +114,7 @@ def _tag_named(
         found = load_releases(db, release_ids)
     for release in found:
         if len(found) > 1:
-            click.echo(f"d/{release.id}  {shorten(release.article.title or '(ohne Titel)', 60)}")
+            click.echo(f"d/{release.id}  {shorten(release.article.heading, 60)}")
         _show_tags(release)
     click.echo(f"Zurücknehmen: archive-pipeline tag undo {deciding.batch}", err=True)
 
@@ -147,7 +147,7 @@ def _tag_found(
     for remark in seen.notes:
         click.echo(f"Hinweis: {remark}", err=True)
     for hit in seen.hits:
-        click.echo(f"  d/{hit.id}  {german_date(hit.published):<10}  {shorten(hit.title or '(ohne Titel)', 70)}")
+        click.echo(f"  d/{hit.id}  {german_date(hit.published):<10}  {shorten(hit.heading, 70)}")
     if len(release_ids) > PREVIEWED:
         click.echo(f"  … und {len(release_ids) - PREVIEWED} weitere")
     click.echo(f"Entscheidung: {', '.join(_typed(change) for change in changes)}")

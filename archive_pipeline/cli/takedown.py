@@ -108,6 +108,8 @@ def decide_case(
 ) -> None:
     """Entscheidet einen Fall: keep zeigt die Mitteilungen wieder, hide sperrt sie auf Dauer, erase löscht ihren Text
     überall; das lässt sich nicht zurücknehmen."""
+    if not reason.strip():
+        raise click.UsageError("Eine Begründung fehlt: --reason TEXT")
     workspace = open_workspace(settings.folder)
     deciding = Deciding.begin(by)
     if verdict == "erase":

@@ -50,7 +50,7 @@ def cite(release: Release, *, archive: str, source: str) -> Citation:
     best = max(issuers, key=lambda tag: (tag.axis is Axis.ORGANISATION, tag.score), default=None)
     return Citation(
         key=UNSAFE.sub("-", f"{release.source_id}-{release.id}"),
-        title=_line(article.title or "") or "[ohne Titel]",
+        title=_line(article.heading),
         issuer=_line(best.label if best else source),
         author=_line(article.author) if article.author else None,
         number=article.number,

@@ -49,7 +49,7 @@ def atom_feed(
 def _add_entry(feed: ElementTree.Element, hit: Hit, updated: datetime, pages: str | None) -> None:
     entry = _add(feed, "entry")
     _add(entry, "id", f"urn:archive-pipeline:release:{hit.id}")
-    _add(entry, "title", hit.title or "(ohne Titel)")
+    _add(entry, "title", hit.heading)
     _add(entry, "updated", _moment(hit.captured_at or updated))
     if hit.published:
         _add(entry, "published", f"{hit.published.isoformat()}T00:00:00Z")

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Protocol
 
 from rapidfuzz.distance import Indel
@@ -93,24 +93,30 @@ class NameTable:
         names: Mapping[str, Iterable[tuple[str, str]]] | None = None,
     ) -> None:
         self._labels = {field: dict(known) for field, known in labels.items()}
-        self._keys: dict[str, dict[str, dict[str, None]]] = {}
-        self._shown: dict[str, dict[str, str]] = {}
-        for field, known in self._labels.items():
-            own = ((name, key) for key, label in known.items() for name in (key, label))
-            for name, key in (*own, *(names or {}).get(field, ())):
-                self._keys.setdefault(field, {}).setdefault(_fold(name), {})[key] = None
-                self._shown.setdefault(field, {}).setdefault(_fold(name), name)
+        self._names = {field: tuple(known) for field, known in (names or {}).items()}
+
+    @cached_property
+    def _folded(self) -> dict[str, dict[str, tuple[str, dict[str, None]]]]:
+        """By field and folded name: the name as it is shown, and its keys. Made when a name is first looked up, as
+        most searches only ask for labels."""
+        folded: dict[str, dict[str, tuple[str, dict[str, None]]]] = {}
+        for field, labels in self._labels.items():
+            known = folded.setdefault(field, {})
+            own = ((name, key) for key, label in labels.items() for name in (key, label))
+            for name, key in (*own, *self._names.get(field, ())):
+                known.setdefault(_fold(name), (name, {}))[1][key] = None
+        return folded
 
     def resolve(self, field: str, text: str) -> tuple[str, ...]:
         """The keys a key, slug or name stands for; nothing when it is not known."""
-        known = self._keys.get(_plain(field))
-        if known is None:
+        if not self._labels.get(_plain(field)):
             return (text,)
-        return tuple(known.get(_fold(text), ()))
+        _, keys = self._folded[_plain(field)].get(_fold(text), ("", {}))
+        return tuple(keys)
 
     def nearest(self, field: str, text: str) -> tuple[str, ...]:
         """Known names that look like the text, the most alike first."""
-        shown = self._shown.get(_plain(field), {})
+        shown = {name: given for name, (given, _) in self._folded.get(_plain(field), {}).items()}
         folded = _fold(text)
         # no ratio of difflib's is above this one (but for rounding), which is found a hundred times as fast
         near = extract(folded, list(shown), scorer=Indel.normalized_similarity, score_cutoff=_ALIKE - 0.01, limit=None)
@@ -124,7 +130,7 @@ class NameTable:
 
 class VocabularyNames:
     """The names of the given vocabularies and of the places that ship with the package; each field's names are
-    read when they are first asked for."""
+    read when they are first asked for. Building them takes longer than a search: keep one for many."""
 
     def __init__(self, vocabularies: Iterable[Vocabulary]) -> None:
         self._vocabularies = tuple(vocabularies)

@@ -58,6 +58,7 @@ class FoundRelease:
     id: str
     title: str
     text: str
+    heading: str = ""
     url: str | None = None
     path: str | None = None
     published: date | None = None
@@ -86,6 +87,7 @@ class Hit:
     url: str | None
     path: str | None
     title: str
+    heading: str
     published: date | None
     source_id: str
     score: float
@@ -315,6 +317,7 @@ class SearchService:
                 url=release.url,
                 path=release.path,
                 title=release.title,
+                heading=release.heading,
                 published=release.published,
                 source_id=release.source_id,
                 score=score,

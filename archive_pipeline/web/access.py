@@ -170,10 +170,10 @@ def choose_access(
     before it does). `onsite` are the networks of the reading room, `trusted` the proxies that name who asks. Raises
     ConfigError where a login is needed and there is no account, and for a reading room into which any proxy could put
     anybody."""
-    if onsite and "*" in trusted:
+    if onsite and _trusts_any(trusted):
         raise ConfigError(
             "Mit --onsite darf nicht jeder Proxy sagen, wer fragt: jeder käme in den Lesesaal",
-            hint="--forwarded-allow-ips mit der Adresse des Proxys statt mit *",
+            hint="--forwarded-allow-ips mit der Adresse des Proxys allein",
         )
     if is_loopback(host) and not login:
         return Access(viewers=LocalOnly, secret=None, has_login=False)
@@ -186,6 +186,12 @@ def choose_access(
         )
     viewers = partial(AccountViewer, accounts=accounts, onsite=onsite, behind_proxy=bool(trusted))
     return Access(viewers=viewers, secret=accounts.secret(), has_login=True)
+
+
+def _trusts_any(trusted: str) -> bool:
+    """Whether everybody counts as a proxy: `*`, or a network that holds every address."""
+    names = [one.strip() for one in trusted.split(",")]
+    return "*" in names or any(name.endswith("/0") for name in names)
 
 
 def read_networks(text: str) -> tuple[Network, ...]:

@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from archive_pipeline.errors import ThrottledError
 from archive_pipeline.web.access import Sessions, safe_next, sessions_of
-from archive_pipeline.web.rendering import render, site_of
+from archive_pipeline.web.forms import checked_form
+from archive_pipeline.web.rendering import render
 from archive_pipeline.web.viewer import viewer_of
 
 __all__ = ["ACCESS_ROUTES", "login_address"]
@@ -33,8 +34,7 @@ def login_form(request: Request) -> Response:
 async def log_in(request: Request) -> Response:
     """Check name and password; begin a new session, whatever session the browser had."""
     sessions = _sessions(request)
-    form = await request.form(max_files=0, max_fields=8)
-    site_of(request).tokens.check(request, form)
+    form = await checked_form(request)
     name, target = str(form.get("name", "")), safe_next(str(form.get("next", "/")))
     address = request.client.host if request.client else ""
     try:
@@ -55,8 +55,7 @@ async def log_in(request: Request) -> Response:
 async def log_out(request: Request) -> Response:
     """End the session here, or all sessions of the account."""
     sessions = _sessions(request)
-    form = await request.form(max_files=0, max_fields=8)
-    site_of(request).tokens.check(request, form)
+    form = await checked_form(request)
     response = RedirectResponse(f"{_root(request)}/", status_code=303)
     if session := sessions.read(request):
         await run_in_threadpool(sessions.accounts.log_out, session, everywhere=form.get("everywhere") == "1")

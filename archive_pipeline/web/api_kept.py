@@ -14,7 +14,7 @@ from archive_pipeline.archive.saved_searches import SavedSearch, changes_unseen,
 from archive_pipeline.archive.visibility import visible_ids
 from archive_pipeline.deciding import Deciding, new_id, storable
 from archive_pipeline.errors import ArchiveError, ConfigError, QueryError
-from archive_pipeline.following import changed_keys, keep_search, remove_search
+from archive_pipeline.following import changed_keys, keep_search, remove_search, saved_name
 from archive_pipeline.freezing import cite_set, freeze, set_difference
 from archive_pipeline.search.service import hit_as_json
 from archive_pipeline.searching import open_search
@@ -110,7 +110,7 @@ def whats_new(call: Call, asked: NewAsked) -> Rows:
     with call.site.workspace.reading() as db:
         one = _find(db, asked.name)
         with open_search(call.site.workspace, call.visibility) as service:
-            changes = changes_unseen(db, one, service.seq)
+            changes = changes_unseen(db, one, service.seq, embargo_ended=call.visibility.at)
             parsed, keys = changed_keys(service, one, changes, today=date.today())
             page = page_of(keys, asked)
             hits: dict[str, Any] = {hit.id: hit_as_json(hit) for hit in service.hits_of(parsed, page.items)}
@@ -136,12 +136,12 @@ def keep(call: Call, asked: Asked) -> forms.Saved | Response:
             match=wanted.match,
             sort=wanted.sort,
             deciding=Deciding.begin(call.viewer.name),
-            replaces=wanted.replace,
+            may_replace=lambda known: wanted.replace,
         )
     except (ArchiveError, ConfigError) as error:
         return refused(error)
     with workspace.reading() as db:
-        return _saved(call, _find(db, storable(wanted.name)))
+        return _saved(call, _find(db, saved_name(wanted.name)))
 
 
 def looked(call: Call, asked: SavedAsked) -> forms.Saved:
@@ -150,7 +150,7 @@ def looked(call: Call, asked: SavedAsked) -> forms.Saved:
     with workspace.writing("saved run") as db:
         one = _find(db, asked.name)
         newest = next(db.query("SELECT coalesce(max(seq), 0) AS seq FROM outbox"))["seq"]
-        if one.seen_seq < wanted <= newest:
+        if one.seen_seq <= wanted <= newest:
             note_seen(db, one.name, wanted, utc_now())
         return _saved(call, _find(db, one.name))
 
@@ -203,8 +203,8 @@ def members(call: Call, asked: MembersAsked) -> Rows:
     with workspace.reading() as db:
         row = _set(call, db, asked.name)
         page = page_of(range(row.releases), asked)
-        found = list(islice(frozen_members(workspace.data, row.name), page.items[0], None) if page.items else ())
-        found = found[: len(page.items)]
+        start = page.items[0] if page.items else 0
+        found = list(islice(frozen_members(workspace.data, row.name, start=start), len(page.items)))
         seen = visible_ids(db, [one.release_id for one in found], call.visibility)
     rows = [
         forms.MemberRow(

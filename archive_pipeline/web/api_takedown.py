@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from archive_pipeline.archive.rights_forms import TakedownRequest, TakedownStep
 from archive_pipeline.archive.takedown import find_cases, load_case
-from archive_pipeline.deciding import Deciding
-from archive_pipeline.errors import ArchiveError, UnknownReleaseError
+from archive_pipeline.deciding import Deciding, storable
+from archive_pipeline.errors import ArchiveError, QueryError, UnknownReleaseError
 from archive_pipeline.hiding import Asked as Requested
 from archive_pipeline.hiding import decide_case, hide_at_once, open_case, take_step
 from archive_pipeline.web import api_forms as forms
@@ -34,7 +34,7 @@ class CaseToOpen(Body):
     ground: Said | None = Field(default=None, description="legal ground as it was stated")
     requester: Said | None = None
     reason: Said | None = Field(default=None, description="no text of the release: it stays when that is erased")
-    hide: bool = False
+    hide: bool = Field(default=False, description="withhold them at once; that needs a reason")
 
 
 class Verdict(Body):
@@ -42,6 +42,9 @@ class Verdict(Body):
 
     verdict: Literal["hide", "keep"]
     reason: str = Field(min_length=1, max_length=1000)
+    looked_at: int | None = Field(
+        default=None, ge=0, lt=2**31, description="steps the case had when it was read: with others `keep` is refused"
+    )
 
 
 def cases(call: Call, asked: PageAsked) -> Rows:
@@ -63,6 +66,9 @@ def request(call: Call, asked: Asked) -> forms.TakedownCase | Response:
         names=tuple(wanted.releases), ground=wanted.ground, requester=wanted.requester, reason=wanted.reason
     )
 
+    if wanted.hide and not storable(wanted.reason or ""):
+        raise QueryError("Eine Begründung fehlt", hint="reason sagt, warum die Mitteilungen gesperrt werden")
+
     def both(db: Database) -> list[TakedownRequest | TakedownStep]:
         opened = opening.request(db, deciding)
         return [opened, take_step(deciding, opened.case, "hide", wanted.reason)]
@@ -77,9 +83,18 @@ def request(call: Call, asked: Asked) -> forms.TakedownCase | Response:
 def decide(call: Call, asked: CaseAsked) -> forms.TakedownCase | Response:
     """Decide a case. Erasing is not done here: a person has to look at what goes, on the pages or the command line."""
     wanted: Verdict = call.body
+    if not storable(wanted.reason):
+        raise QueryError("Eine Begründung fehlt", hint="reason sagt, warum so entschieden wurde")
     _case(call, asked.id)
     try:
-        decide_case(call.site.workspace, asked.id, wanted.verdict, wanted.reason, Deciding.begin(call.viewer.name))
+        decide_case(
+            call.site.workspace,
+            asked.id,
+            wanted.verdict,
+            wanted.reason,
+            Deciding.begin(call.viewer.name),
+            looked_at=wanted.looked_at,
+        )
     except ArchiveError as error:
         return refused(error)
     return _case(call, asked.id)

@@ -124,7 +124,7 @@ def _routes() -> list[Route | Mount]:
         Route("/searches/{name:path}", budget.bounded(searches.search, 8)),
         Route("/freeze", budget.bounded(sets.freeze_form, 4)),
         Route("/freeze", budget.bounded_form(sets.make, 60), methods=["POST"]),
-        Route("/sets", sets.frozen_sets),
+        Route("/sets", budget.bounded(sets.frozen_sets, 4)),
         Route("/sets/{name}", budget.bounded(sets.frozen_set, 4)),
         Route("/sets/{name}/vergleich", budget.bounded(sets.compare, 60)),
         Route("/sets/{name}/export.{form}", budget.bounded(sets.export, 60)),

@@ -72,7 +72,6 @@ class Asked:
         """The search of an address; what can't be read is left out."""
         sort = next((one for one in SORTS if one == parameters.get("sort")), None)
         view: View = next((one for one in VIEWS if one == parameters.get("view")), "list")
-        page = parameters.get("page", "1")
         period = parameters.get("d", "").strip()
         return cls(
             words=" ".join(parameters.get("q", "").split())[:LONGEST],
@@ -80,7 +79,7 @@ class Asked:
             excluded=_conditions(parameters.getlist("x")),
             period=period if PERIOD.fullmatch(period) else None,
             sort=sort,
-            page=min(int(page), MOST_PAGES) if page.isascii() and page.isdigit() and int(page) else 1,
+            page=_page(parameters.get("page", "1")),
             view=view,
         )
 
@@ -177,6 +176,13 @@ class Asked:
 def own_columns(note: str, shift: int) -> str:
     """A note whose columns count in what was typed, not in what was made of it."""
     return COLUMN.sub(lambda found: f"Spalte {max(1, int(found[1]) - shift)}", note)
+
+
+def _page(text: str) -> int:
+    """The number of a page; one that is far too long for a number is the last."""
+    if not (text.isascii() and text.isdigit()):
+        return 1
+    return max(1, min(int(text.lstrip("0")[:9] or "1"), MOST_PAGES))
 
 
 def _balanced(words: str) -> str:

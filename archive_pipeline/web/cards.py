@@ -69,7 +69,7 @@ def cards_of(site: Site, hits: Sequence[Hit], visibility: Visibility) -> tuple[C
         found.append(
             Card(
                 id=hit.id,
-                title=marked_pieces(hit.title, marks),
+                title=marked_pieces(hit.title, marks) if hit.title else marked_pieces(hit.heading, []),
                 published=hit.published,
                 source_id=hit.source_id,
                 source=titles.get(hit.source_id, hit.source_id),
@@ -87,7 +87,7 @@ def releases_as_cards(site: Site, releases: Sequence[Release]) -> tuple[Card, ..
     return tuple(
         Card(
             id=release.id,
-            title=marked_pieces(release.article.title or "", []),
+            title=marked_pieces(release.article.heading, []),
             published=release.article.published,
             source_id=release.source_id,
             source=titles.get(release.source_id, release.source_id),

@@ -91,15 +91,20 @@ class FormTokens:
     def issue(self, request: Request) -> str:
         """The token for the forms of one page; `seal` has to see the answer."""
         if not hasattr(request.state, "form_cookie"):
-            request.state.form_cookie = request.cookies.get(COOKIE) or secrets.token_urlsafe(18)
+            request.state.form_cookie = request.cookies.get(_cookie(request)) or secrets.token_urlsafe(18)
         return self._serializer.dumps(request.state.form_cookie)
 
     def seal(self, request: Request, response: Response) -> None:
         """Set the cookie that the tokens of this answer are bound to."""
         value = getattr(request.state, "form_cookie", None)
-        if value is not None and request.cookies.get(COOKIE) != value:
+        if value is not None and request.cookies.get(_cookie(request)) != value:
             response.set_cookie(
-                COOKIE, value, httponly=True, samesite="strict", secure=request.url.scheme == "https", path="/"
+                _cookie(request),
+                value,
+                httponly=True,
+                samesite="strict",
+                secure=request.url.scheme == "https",
+                path="/",
             )
 
     def check(self, request: Request, form: FormData) -> None:
@@ -108,8 +113,13 @@ class FormTokens:
             bound = self._serializer.loads(str(form.get(FIELD, "")), max_age=HOURS * 3600)
         except BadSignature:
             raise HTTPException(403, "form") from None
-        cookie = request.cookies.get(COOKIE, "")
+        cookie = request.cookies.get(_cookie(request), "")
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none") or not (
             cookie and secrets.compare_digest(str(bound).encode(), cookie.encode())
         ):
             raise HTTPException(403, "form")
+
+
+def _cookie(request: Request) -> str:
+    """Over HTTPS under a name that browsers take from this very host alone: no neighbour can put its own there."""
+    return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE

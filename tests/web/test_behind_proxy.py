@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -150,6 +150,7 @@ def test_told_to_stop_under_load_it_answers_what_it_was_asked(web_archive: Path)
         answers = [pool.submit(search, number) for number in range(many)]
         asked.wait()
         asked.wait()
+        wait(answers, return_when=FIRST_COMPLETED)  # all were sent before: the server has read them by now
         process.send_signal(signal.SIGTERM)
         assert [one.result(timeout=60) for one in answers] == [200] * many
         assert process.wait(timeout=30) == 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 from urllib.parse import quote, urlencode
 
@@ -36,7 +36,11 @@ from archive_pipeline.workspace import utc_now
 __all__ = ["feed_address", "may_change", "remove", "save", "save_form", "saved", "search", "seen"]
 
 COUNTED = 40
-"""Searches for which the list says how much is new; further ones say it on their own pages."""
+"""Searches for which the list says how much is new, those of the one who looks first; further ones say it on their own
+pages."""
+
+MOST_SAVED = 100
+"""Searches that one account has, unless an archivist's: everybody sees them, and the record of decisions keeps them."""
 
 MOST_HITS = 5_000
 SHOWN, MOST_NEW = 10, 50
@@ -64,14 +68,16 @@ class ChangedCard:
 
 def saved(request: Request) -> Response:
     """The list."""
-    require_account(request)
-    lines: list[Line] = []
+    viewer = require_account(request)
+    lines, visibility = list[Line](), visibility_of(request)
     try:
         with site_of(request).workspace.reading() as db:
             known = list_saved(db)
+            own_first = sorted(known, key=lambda one: one.saved_by != viewer.name)
+            counted = {one.name for one in own_first[:COUNTED]}
             if known:
-                with open_search(site_of(request).workspace, visibility_of(request)) as service:
-                    lines = [_line(service, db, one, is_counted=number < COUNTED) for number, one in enumerate(known)]
+                with open_search(site_of(request).workspace, visibility) as service:
+                    lines = [_line(service, db, one, visibility.at, is_counted=one.name in counted) for one in known]
     except NoArchiveError:
         pass
     return render(request, "searches.html", {"lines": lines, "removed": "removed" in request.query_params})
@@ -85,7 +91,7 @@ def search(request: Request) -> Response:
         one = _find(db, request.path_params["name"])
         with open_search(site.workspace, visibility) as service:
             seq = service.seq
-            changes = changes_unseen(db, one, seq)
+            changes = changes_unseen(db, one, seq, embargo_ended=visibility.at)
             told = {key: change for key, change in changes.items() if change != "retagged"}
             parsed, keys = changed_keys(service, one, changes, today=date.today())
             fresh = [key for key in keys if key in told]
@@ -117,7 +123,8 @@ def save_form(request: Request) -> Response:
     """The form: a name for a search."""
     require_account(request)
     values = request.query_params
-    return _save_form(request, _Wanted.read([("q", values.get("q", "")), ("sort", values.get("sort", ""))]))
+    wanted = _Wanted.read([("q", values.get("q", "")), ("sort", values.get("sort", ""))])
+    return _save_form(request, wanted, TOO_LONG if len(wanted.query) > LONGEST else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +141,7 @@ class _Wanted:
     def read(cls, pairs: Iterable[tuple[str, object]]) -> "_Wanted":
         values = {name: str(value) for name, value in pairs}
         return cls(
-            query=" ".join(values.get("q", "").split())[:LONGEST],
+            query=storable(values.get("q", "")),
             name=storable(values.get("name", ""))[:200],
             sort=next((one for one in SORTS if one == values.get("sort")), "newest"),
             match="any" if values.get("match") == "any" else "all",
@@ -147,10 +154,10 @@ async def save(request: Request) -> Response:
     viewer = require_account(request)
     form = await checked_form(request)
     wanted = _Wanted.read(form.multi_items())
-    problem = await run_in_threadpool(_save, site_of(request), viewer, wanted)
-    if problem is not None:
-        return await run_in_threadpool(_save_form, request, wanted, problem)
-    return see_other(request, f"/searches/{quote(wanted.name, safe='')}?{urlencode({'saved': 1})}")
+    kept = await run_in_threadpool(_save, site_of(request), viewer, wanted)
+    if isinstance(kept, _Problem):
+        return await run_in_threadpool(_save_form, request, wanted, kept)
+    return see_other(request, f"/searches/{quote(kept, safe='')}?{urlencode({'saved': 1})}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,13 +169,23 @@ class _Problem:
     text: str = ""
 
 
-def _save(site: Site, viewer: Viewer, wanted: _Wanted) -> _Problem | None:
+TOO_LONG = _Problem(status=400, key="save.too_long")
+
+
+def _save(site: Site, viewer: Viewer, wanted: _Wanted) -> _Problem | str:
+    """The name under which a search was kept, or why it was not."""
     if not wanted.query:
         return _Problem(status=400, key="save.no_query")
+    if len(wanted.query) > LONGEST:
+        return TOO_LONG
     try:
         name = saved_name(wanted.name)
         with site.workspace.reading() as db:
-            known = {one.name: one for one in list_saved(db)}.get(name)
+            everything = list_saved(db)
+        known = {one.name: one for one in everything}.get(name)
+        own = sum(one.saved_by == viewer.name for one in everything)
+        if known is None and own >= MOST_SAVED and not viewer.may("archivist"):
+            return _Problem(status=409, key="save.too_many")
         if known is not None and not may_change(viewer, known):
             return _Problem(status=409, key="save.taken_by_other")
         if known is not None and not wanted.replaces:
@@ -180,17 +197,23 @@ def _save(site: Site, viewer: Viewer, wanted: _Wanted) -> _Problem | None:
             match=wanted.match,
             sort=wanted.sort,
             deciding=Deciding.begin(viewer.name),
-            replaces=known is not None,
+            may_replace=lambda one: wanted.replaces and may_change(viewer, one),
         )
     except ArchivePipelineError as error:
         return _Problem(status=400 if error.http_status == 500 else error.http_status, text=error.message)
-    return None
+    return name
 
 
 def _save_form(request: Request, wanted: _Wanted, problem: _Problem | None = None) -> Response:
     with open_search(site_of(request).workspace, visibility_of(request)) as service:
-        found = service.search(wanted.query, today=date.today(), match=wanted.match, limit=0, facets=())
-    values = {"wanted": wanted, "found": found, "problem": problem, "asked": Asked(words=wanted.query)}
+        found = service.search(wanted.query[:LONGEST], today=date.today(), match=wanted.match, limit=0, facets=())
+    values = {
+        "wanted": wanted,
+        "found": found,
+        "problem": problem,
+        "most": MOST_SAVED,
+        "asked": Asked(words=wanted.query),
+    }
     return render(request, "save.html", values, status=problem.status if problem else 200, private=True)
 
 
@@ -209,7 +232,7 @@ def _note_seen(site: Site, viewer: Viewer, form: FormData) -> str:
         if not (text.isascii() and text.isdigit() and len(text) < 16):
             raise HTTPException(400)
         newest = next(db.query("SELECT coalesce(max(seq), 0) AS seq FROM outbox"))["seq"]
-        if one.seen_seq < int(text) <= newest:
+        if one.seen_seq <= int(text) <= newest:
             note_seen(db, one.name, int(text), utc_now())
     return one.name
 
@@ -225,7 +248,8 @@ async def remove(request: Request) -> Response:
 def _remove(site: Site, viewer: Viewer, form: FormData) -> None:
     with site.workspace.reading() as db:
         one = _changeable(db, viewer, form)
-    remove_search(site.workspace, one.name, Deciding.begin(viewer.name))
+    deciding = Deciding.begin(viewer.name)
+    remove_search(site.workspace, one.name, deciding, may_remove=lambda saved: may_change(viewer, saved))
 
 
 def may_change(viewer: Viewer, one: SavedSearch) -> bool:
@@ -238,10 +262,12 @@ def feed_address(one: SavedSearch) -> str:
     return f"/search.atom?{urlencode({'q': one.query} | ({'match': 'any'} if one.match == 'any' else {}))}"
 
 
-def _line(service: SearchService, db: Database, one: SavedSearch, *, is_counted: bool) -> Line:
+def _line(
+    service: SearchService, db: Database, one: SavedSearch, embargo_ended: datetime | None, *, is_counted: bool
+) -> Line:
     """One line of the list. To tell what is new all hits are gone through: of searches with many only on their own
     page."""
-    changes = changes_unseen(db, one, service.seq) if is_counted else {}
+    changes = changes_unseen(db, one, service.seq, embargo_ended=embargo_ended) if is_counted else {}
     if not is_counted or (changes and _has_many(service, one)):
         return Line(search=one, feed=feed_address(one), new=None, changed=None)
     keys = changed_keys(service, one, changes, today=date.today())[1] if changes else []

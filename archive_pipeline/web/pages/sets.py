@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from io import TextIOWrapper
 from itertools import islice
+from pathlib import Path
 from typing import IO, cast
 
 from sqlite_utils import Database
@@ -18,7 +19,7 @@ from archive_pipeline.archive.reading import load_releases
 from archive_pipeline.archive.result_sets import Frozen, SetRow, frozen_members, list_sets, open_set, verify_set
 from archive_pipeline.archive.visibility import Standing, visible_ids
 from archive_pipeline.deciding import Deciding, new_id, storable
-from archive_pipeline.errors import ArchivePipelineError, NoArchiveError
+from archive_pipeline.errors import ArchiveError, ArchivePipelineError, NoArchiveError, QueryError
 from archive_pipeline.export_job import ExportRequest
 from archive_pipeline.exporting import export_to
 from archive_pipeline.freezing import SetDifference, cite_set, freeze, set_difference
@@ -80,10 +81,11 @@ def frozen_set(request: Request) -> Response:
         last = max(1, -(-row.releases // PAGE))
         asked = request.query_params.get("page", "1")
         page = min(int(asked), last) if asked.isascii() and asked.isdigit() and 0 < len(asked) < 8 and int(asked) else 1
-        found = list(islice(frozen_members(site.workspace.data, row.name), (page - 1) * PAGE, page * PAGE))
+        found, wrong = _members(site.workspace.data, row.name, page)
         seen = visible_ids(db, [one.release_id for one in found], visibility_of(request))
     is_verified = "pruefen" in request.query_params
-    wrong = verify_set(site.workspace.data, row) if is_verified else None
+    if is_verified and wrong is None:
+        wrong = verify_set(site.workspace.data, row)
     titles = source_titles(site)
     members = [
         Member(
@@ -102,13 +104,22 @@ def frozen_set(request: Request) -> Response:
             "members": members,
             "page": page,
             "last": last,
-            "is_verified": is_verified,
+            "is_verified": is_verified or wrong is not None,
             "wrong": wrong,
             "asked": Asked(words=row.query),
             "formats": tuple(FORMATS),
             "is_new": "new" in request.query_params,
         },
+        status=200 if wrong is None else 500,
     )
+
+
+def _members(data: Path, name: str, page: int) -> tuple[list[Frozen], str | None]:
+    """The members of a page, and what is wrong with the file of the set."""
+    try:
+        return list(islice(frozen_members(data, name, start=(page - 1) * PAGE), PAGE)), None
+    except ArchiveError as error:
+        return [], error.message
 
 
 def compare(request: Request) -> Response:
@@ -179,7 +190,8 @@ class _Wanted:
 def freeze_form(request: Request) -> Response:
     """The form: what would be frozen, and a name for it."""
     require(request, "archivist")
-    return _freeze_form(request, _Wanted(query=" ".join(request.query_params.get("q", "").split())[:LONGEST]))
+    wanted = _Wanted(query=storable(request.query_params.get("q", "")))
+    return _freeze_form(request, wanted, _too_long(wanted))
 
 
 async def make(request: Request) -> Response:
@@ -187,7 +199,7 @@ async def make(request: Request) -> Response:
     viewer = require(request, "archivist")
     form = await checked_form(request)
     wanted = _Wanted(
-        query=storable(str(form.get("q", "")))[:LONGEST],
+        query=storable(str(form.get("q", ""))),
         name=storable(str(form.get("name", "")))[:200],
         note=storable(str(form.get("note", "")))[:500],
     )
@@ -198,6 +210,8 @@ async def make(request: Request) -> Response:
 
 
 def _freeze(site: Site, viewer: Viewer, wanted: _Wanted) -> ArchivePipelineError | None:
+    if (problem := _too_long(wanted)) is not None:
+        return problem
     deciding = Deciding.begin(viewer.name)
     try:
         freeze(
@@ -214,10 +228,17 @@ def _freeze(site: Site, viewer: Viewer, wanted: _Wanted) -> ArchivePipelineError
     return None
 
 
+def _too_long(wanted: _Wanted) -> QueryError | None:
+    """A query is frozen as it was asked, or not at all."""
+    if len(wanted.query) <= LONGEST:
+        return None
+    return QueryError(f"Die Anfrage hat mehr als {LONGEST} Zeichen", hint="sie kürzen; eingefroren ist nichts")
+
+
 def _freeze_form(request: Request, wanted: _Wanted, error: ArchivePipelineError | None = None) -> Response:
     site = site_of(request)
     with open_search(site.workspace, visibility_of(request)) as service:
-        found = service.search(wanted.query, today=date.today(), match="all", limit=0, facets=())
+        found = service.search(wanted.query[:LONGEST], today=date.today(), match="all", limit=0, facets=())
     with site.workspace.reading() as db:
         taken = {row.name for row in list_sets(db)}
     status = 200

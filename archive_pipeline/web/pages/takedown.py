@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from sqlite_utils import Database
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from archive_pipeline.archive.lock import LockOwner, lock_owner
+from archive_pipeline.archive.lock import lock_owner
 from archive_pipeline.archive.reading import load_releases
 from archive_pipeline.archive.rights_forms import TakedownRequest, TakedownStep
 from archive_pipeline.archive.takedown import Case, find_cases, load_case
@@ -40,6 +40,8 @@ LONGEST = 1000
 BESIDE = ("run", "import")
 
 NOT_CONFIRMED = "case.not_confirmed"
+DONE = {"opened": "requested", "hide": "hidden", "keep": "kept", "erase": "erased"}
+"""What an address may say was done, and the state that the case then has."""
 
 Verdict = Literal["hide", "keep", "plan", "erase"]
 VERDICTS: tuple[Verdict, ...] = ("hide", "keep", "plan", "erase")
@@ -92,15 +94,14 @@ def _line(db: Database, one: Case) -> CaseLine:
     return CaseLine(
         case=one,
         days=(one.due - utc_now().date()).days if one.due else None,
-        titles=tuple(release.article.title or "" for release in releases),
+        titles=tuple(release.article.heading for release in releases),
     )
 
 
 def case(request: Request) -> Response:
     """One case."""
     require(request, "archivist")
-    done = request.query_params.get("done")
-    return _case_page(request, request.path_params["id"], done=done if done in ("opened", *VERDICTS) else None)
+    return _case_page(request, request.path_params["id"], done=request.query_params.get("done"))
 
 
 def _case_page(
@@ -124,10 +125,10 @@ def _case_page(
         "days": (one.due - utc_now().date()).days if one.due else None,
         "affected": [Affected(id=key, card=cards.get(key)) for key in one.release_ids[:MOST_RELEASES]],
         "more": max(0, len(one.release_ids) - MOST_RELEASES),
-        "writer": _writer(site),
+        **_writing(site),
         "may_erase": captures <= MOST_CAPTURES,
         "captures": captures,
-        "done": done,
+        "done": done if done and DONE.get(done) == one.state else None,
         "error": error,
         "problem": problem,
         "planned": planned,
@@ -141,10 +142,13 @@ def _case_page(
     return render(request, "case.html", values, status=status, private=True)
 
 
-def _writer(site: Site) -> LockOwner | None:
-    """Who writes at this moment for longer than a moment: then hiding is all that does not have to wait."""
+def _writing(site: Site) -> dict[str, object]:
+    """Who writes at this moment for longer than a moment, and since when: then hiding is all that does not have to
+    wait."""
     owner = lock_owner(site.workspace.data)
-    return owner if owner is not None and owner.command.startswith(BESIDE) else None
+    if owner is None or not owner.command.startswith(BESIDE):
+        return {"writer": None}
+    return {"writer": owner, "writer_since": datetime.fromisoformat(owner.since)}
 
 
 def request_form(request: Request) -> Response:
@@ -164,7 +168,7 @@ def _request_form(
         "said": {name: said.get(name, "") for name in FIELDS},
         "error": error,
         "problem": problem,
-        "writer": _writer(site_of(request)),
+        **_writing(site_of(request)),
     }
     return render(request, "case_new.html", values, status=400 if problem else status, private=True)
 
@@ -173,20 +177,38 @@ async def submit(request: Request) -> Response:
     """Open a case, and hide its releases where that is asked for."""
     viewer = require(request, "archivist")
     form = await checked_form(request)
-    said = {name: str(form.get(name, ""))[: LONGEST * 4] for name in FIELDS}
+    said = {name: str(form.get(name, "")) for name in FIELDS}
     asked = Asked(
-        names=tuple(dict.fromkeys(re.split(r"[\s,;]+", said["releases"].strip())))[:MOST_RELEASES],
+        names=_names(said["releases"]),
         ground=storable(said["ground"])[:LONGEST],
         requester=storable(said["requester"])[:LONGEST],
         reason=storable(said["reason"])[:LONGEST],
     )
-    if asked.names == ("",):
-        return await run_in_threadpool(_request_form, request, said, problem="case.no_release")
+    problem = _lacking(asked, hides=said["hide"] == "1")
+    if problem is not None:
+        return await run_in_threadpool(_request_form, request, said, problem=problem)
     try:
         name = await run_in_threadpool(_open, site_of(request), viewer, asked, hides=said["hide"] == "1")
     except ArchivePipelineError as error:
         return await run_in_threadpool(_request_form, request, said, error=error)
     return see_other(request, f"/takedown/{name}?done={'hide' if said['hide'] == '1' else 'opened'}")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """The releases that somebody typed, each once. Addresses may hold commas and semicolons."""
+    found: list[str] = []
+    for word in text.split():
+        found += re.split(r"[,;]+(?=\w+://)" if "://" in word else r"[,;]+", word)
+    return tuple(dict.fromkeys(name for one in found if (name := one.strip(",;"))))
+
+
+def _lacking(asked: Asked, *, hides: bool) -> str | None:
+    """What is missing in a request, or too much; hiding is a decision, and needs a reason."""
+    if not asked.names:
+        return "case.no_release"
+    if len(asked.names) > MOST_RELEASES:
+        return "case.too_many"
+    return "case.no_reason" if hides and not asked.reason else None
 
 
 def _open(site: Site, viewer: Viewer, asked: Asked, *, hides: bool) -> str:
@@ -217,7 +239,9 @@ async def decide(request: Request) -> Response:
     planned: Planned | None = None
     try:
         if verdict in ("hide", "keep"):
-            await run_in_threadpool(_decide, site, viewer, name, verdict, reason)
+            steps = str(form.get("steps", ""))
+            looked_at = int(steps[:9]) if steps.isascii() and steps.isdigit() else 0
+            await run_in_threadpool(_decide, site, viewer, name, verdict, reason, looked_at)
         else:
             wanted = str(form.get("plan", "")) if verdict == "erase" and problem is None else None
             planned = await run_in_threadpool(
@@ -240,10 +264,12 @@ def _missing(form: FormData, verdict: Verdict, name: str, reason: str) -> str | 
     return None
 
 
-def _decide(site: Site, viewer: Viewer, name: str, verdict: Literal["hide", "keep"], reason: str) -> None:
+def _decide(
+    site: Site, viewer: Viewer, name: str, verdict: Literal["hide", "keep"], reason: str, looked_at: int
+) -> None:
     with site.workspace.reading() as db:
         _find(db, name)
-    decide_case(site.workspace, name, verdict, reason, Deciding.begin(viewer.name))
+    decide_case(site.workspace, name, verdict, reason, Deciding.begin(viewer.name), looked_at=looked_at)
 
 
 def _erase(
@@ -261,15 +287,17 @@ def _erase(
                 hint=f"archive-pipeline takedown decide {one.id} erase --reason TEXT",
             )
         plan = plan_erasure(workspace, db, one, attachments=attachments)
-        digest = _digest(plan)
+        digest = _digest(plan, one)
         if wanted != digest:
             return Planned(plan=plan, digest=digest, attachments=attachments)
         erase(workspace, db, plan, erasure_of(plan, Deciding.begin(viewer.name), reason))
     return None
 
 
-def _digest(plan: ErasurePlan) -> str:
-    covered = (plan.case, *sorted(plan.release_ids), *sorted(one.record_id for one in plan.captures))
+def _digest(plan: ErasurePlan, one: Case) -> str:
+    """What was looked at: what goes, and how far the case had come."""
+    captures = sorted(one.record_id for one in plan.captures)
+    covered = (plan.case, str(len(one.steps)), *sorted(plan.release_ids), *captures)
     return hashlib.sha256("\n".join(covered).encode()).hexdigest()
 
 
@@ -279,14 +307,15 @@ async def finish(request: Request) -> Response:
     await checked_form(request)
     name = request.path_params["id"]
     try:
-        await run_in_threadpool(_finish, site_of(request))
+        await run_in_threadpool(_finish, site_of(request), name)
     except ArchivePipelineError as error:
         return await run_in_threadpool(_case_page, request, name, error=error)
     return see_other(request, f"/takedown/{name}?done=erase")
 
 
-def _finish(site: Site) -> None:
+def _finish(site: Site, name: str) -> None:
     with site.workspace.writing("takedown") as db:
+        _find(db, name)
         finish_erasures(site.workspace, db)
 
 
