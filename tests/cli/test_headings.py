@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-UNTITLED = """Am vergangenen Dienstag hat die Landtagsabgeordnete Petra Muster das Beratungszentrum in Heinsberg besucht und \
+UNTITLED = """\
+Am vergangenen Dienstag hat die Landtagsabgeordnete Petra Muster das Beratungszentrum in Heinsberg besucht und \
 sich dort mit Ehrenamtlichen über die Sprachkurse des kommenden Jahres ausgetauscht.
 
 Die Kurse beginnen im Februar und sind für die Teilnehmenden kostenlos, teilte das Zentrum mit.
