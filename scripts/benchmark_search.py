@@ -4,7 +4,8 @@
         [--rounds 3] [--minutes 30] [--clock wall|cpu] [--json]
 
 Engines: whoosh, tantivy (ours, through `SearchService`, as the command line searches), tantivy-index and whoosh-index
-(the same indexes asked without the service: trees in, keys out, no snippets), raw-tantivy, fts5, stock-whoosh.
+(the same indexes asked without the service: trees in, keys out, no snippets), raw-tantivy, raw-tantivy-all (stop words
+kept, as ours keep them), fts5, stock-whoosh.
 With --folder indexes are kept and used again; --queries-only builds none, and takes those that are there. --minutes
 ends the rounds of queries early. --clock cpu counts the processor time of this process, which other programs disturb
 less.
@@ -335,10 +336,11 @@ def _passage(text: str, wanted: set[str]) -> str:
 
 
 class RawTantivy:
-    """tantivy as it comes, with its own German analysis in Rust."""
+    """tantivy as it comes, with its own German analysis in Rust; `keeps_all` words, stop words too, as ours does."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keeps_all: bool = False) -> None:
         self._folder = str(folder)
+        self._dropped = [] if keeps_all else sorted(_STOP)
         builder = tantivy.SchemaBuilder()
         builder.add_text_field("key", stored=True, tokenizer_name="raw", index_option="basic")
         builder.add_text_field("title", stored=True, tokenizer_name="german")
@@ -351,7 +353,7 @@ class RawTantivy:
     def _opened(self) -> tantivy.Index:
         index = tantivy.Index(self._schema, path=self._folder)
         analysis = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(r"\w+")).filter(tantivy.Filter.lowercase())
-        analysis = analysis.filter(tantivy.Filter.custom_stopword(sorted(_STOP)))
+        analysis = analysis.filter(tantivy.Filter.custom_stopword(self._dropped))
         index.register_tokenizer("german", analysis.filter(tantivy.Filter.stemmer("german")).build())
         return index
 
@@ -584,6 +586,7 @@ class Measurement:
             "whoosh-index": lambda place: IndexAlone(WhooshEngine(), place, self._texts),
             "tantivy-index": lambda place: IndexAlone(TantivyEngine(), place, self._texts),
             "raw-tantivy": RawTantivy,
+            "raw-tantivy-all": partial(RawTantivy, keeps_all=True),
             "fts5": Fts5,
             "stock-whoosh": StockWhoosh,
         }

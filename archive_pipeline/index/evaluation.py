@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from archive_pipeline.errors import QueryError
 from archive_pipeline.index.terms import (
-    MAX_EXPANSIONS,
     PERIODS,
     WordQuery,
     exact_forms,
@@ -242,10 +241,7 @@ class _Evaluation:
         return self._bm25(field, self._postings.form_weights(field, forms) if forms else None)
 
     def _prefixed(self, field: str, prefix: str) -> _Found:
-        """Forms that begin so; when they are many, how rare they are together says nothing."""
-        forms = self._postings.forms(field, prefix)
-        if len(forms) <= MAX_EXPANSIONS:
-            return self._forms(field, forms)
+        """Forms that begin so, all worth as much: how rare they are together says nothing."""
         matches = self._postings.prefixed(field, prefix)
         return _Found(matches, matches.astype(np.float64))
 

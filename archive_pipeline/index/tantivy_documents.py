@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archive_pipeline.index.terms import PARAGRAPH, TITLE_GAP
 from archive_pipeline.language.analysis import PARAGRAPH_GAP, IndexedWord, indexed_words
+from archive_pipeline.language.stems import WordAnalysis, analyse_word
 from archive_pipeline.protocols import IndexDocument
 from archive_pipeline.query import FILTER_FIELDS
 
@@ -58,7 +59,7 @@ _EMPTY = "\x1e"
 
 _PLACES = "places"
 _TEXTS = ("text", "title", "quote", "speaker")
-_REMEMBERED, _LONGEST_REMEMBERED = 200_000, 60
+_REMEMBERED, _LONGEST_REMEMBERED = 300_000, 60
 """Stretches between blanks whose terms are kept, and their most letters."""
 _RANKED_LETTERS = 7
 
@@ -182,39 +183,46 @@ def _add_lines(
 
 
 def _read(text: str) -> list[_Line]:
-    """The lines of a text, those of what stands between blanks or of its words, with gaps between paragraphs."""
+    """The lines of a text, one for each paragraph, with gaps between them."""
     lines: list[_Line] = []
     for number, paragraph in enumerate(_PARAGRAPHS.split(text)):
         if number:
             lines.append(_PARAGRAPH_GAP)
-        found = list(map(_chunks.__getitem__, paragraph.split()))
-        signs = "".join([line.sign for line in found])
-        if "?" in signs:
-            return list(map(_line_of, indexed_words(text)))
-        if _ACROSS.search(signs):
-            found = list(map(_line_of, indexed_words(paragraph)))
-        lines += found
+        line = _together(list(map(_chunks.__getitem__, paragraph.split())))
+        if "?" in line.sign:
+            return [_together(list(map(_line_of, indexed_words(text))))]
+        if _ACROSS.search(line.sign):
+            line = _together(list(map(_line_of, indexed_words(paragraph))))
+        lines.append(line)
     return lines
 
 
 class _Chunks(dict[str, _Line]):
-    """Lines by what stands between two blanks."""
+    """Lines by what stands between two blanks. When there are too many, those that were not asked for since the last
+    time that there were go; an archive's frequent words stay."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._older: dict[str, _Line] = {}
 
     def __missing__(self, chunk: str) -> _Line:
-        if len(self) >= _REMEMBERED:
+        line = self._older.get(chunk) or self._read(chunk)
+        if len(self) >= _REMEMBERED // 2:
+            self._older = self.copy()
             self.clear()
-        word = chunk.strip(_SIGNS)
-        if len(word) > 1 and word.isalpha():  # nearly all that is new
-            line = self[word] if word != chunk else _line(indexed_words(word)[0])
-        elif _IN_CONTEXT.search(chunk):
-            line = _Line("", "", "", "?")
-        else:
-            line = _joined(list(map(_line_of, indexed_words(f" {chunk} "))))
-            side = ".><="[bool(_GOES_ON.search(chunk)) + 2 * bool(_CONTINUES.match(chunk))]
-            line = line._replace(sign=line.sign + side)
         if len(chunk) <= _LONGEST_REMEMBERED:
             self[chunk] = line
         return line
+
+    def _read(self, chunk: str) -> _Line:
+        word = chunk.strip(_SIGNS)
+        if len(word) > 1 and word.isalpha():  # nearly all that is new
+            return self[word] if word != chunk else _plain_line(analyse_word(word))
+        if _IN_CONTEXT.search(chunk):
+            return _Line("", "", "", "?")
+        line = _together(list(map(_line_of, indexed_words(f" {chunk} "))))
+        side = ".><="[bool(_GOES_ON.search(chunk)) + 2 * bool(_CONTINUES.match(chunk))]
+        return line._replace(sign="".join(sorted({*line.sign} & {*"!o"})) + side)
 
 
 class _Words(dict[IndexedWord, _Line]):
@@ -232,6 +240,11 @@ _words = _Words()
 _line_of = _words.__getitem__
 
 
+def _plain_line(word: WordAnalysis) -> _Line:
+    keys = " ".join((word.stem, *word.parts)) if word.parts else word.stem
+    return _Line(keys, f"{word.stem} {_EMPTY}", word.form, "o." if _UNUSUAL.match(word.form) else ".")
+
+
 def _line(word: IndexedWord) -> _Line:
     places = [_EMPTY] * (SLOTS * word.advance)
     is_full = False
@@ -243,9 +256,12 @@ def _line(word: IndexedWord) -> _Line:
     return _Line(" ".join((*word.keys, *word.parts)), " ".join(places), " ".join(word.forms), sign)
 
 
-def _joined(lines: Sequence[_Line]) -> _Line:
-    keys, places, forms, signs = map(" ".join, zip(*lines, strict=True)) if lines else ("", "", "", "")
-    return _Line(keys, places, forms, "".join(sorted({*signs} & {*"!o"})))
+def _together(lines: Sequence[_Line]) -> _Line:
+    """Lines as one, with all their signs."""
+    if not lines:
+        return _NOTHING
+    keys, places, forms, signs = zip(*lines, strict=True)
+    return _Line(" ".join(keys), " ".join(places), " ".join(forms), "".join(signs))
 
 
 def _slots(word: IndexedWord) -> list[tuple[str, int]]:
@@ -276,5 +292,6 @@ _CODED = "\0/0123456789:abcdefghijklmnopqrstuvwxyz{"
 and behind digits and small letters; what follows those is not looked at."""
 _CODES = {letter: code for code, letter in enumerate(_CODED) if letter.isalnum()} | {"": 0}
 
+_NOTHING = _Line("", "", "", "")
 _PARAGRAPH_GAP = _line(IndexedWord((), (), (), (), PARAGRAPH_GAP))
 _TITLE_GAP = _line(IndexedWord((), (), (), (), TITLE_GAP))

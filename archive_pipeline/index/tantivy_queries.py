@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from archive_pipeline.errors import QueryError
 from archive_pipeline.index.tantivy_documents import DIGITS, JOINED, LETTERS, SLOTS, UNDATED
 from archive_pipeline.index.terms import (
-    MAX_EXPANSIONS,
     PART_SIGN,
     WordQuery,
     exact_forms,
@@ -44,9 +43,8 @@ __all__ = ["Translation", "Vocabulary"]
 _MAX_CHOICES, _MIN_CHOICES = 512, 64
 """Ways to write a phrase that are looked for, when its words have several keys: fewer when they may be spread."""
 
+_LONGEST_PREFIX = 100
 _KEPT = 1_000
-_FREQUENT = "sebaktgnvfhl"
-"""Letters with which most endings of German words begin."""
 
 
 class Vocabulary:
@@ -58,8 +56,6 @@ class Vocabulary:
         """By field and beginning: all folded forms that begin so, sorted."""
         self.near = lru_cache(_KEPT)(self._find_near)
         """By field, folded word and distance: the forms that `nearest_forms` chooses of those of the index."""
-        self.has_many = lru_cache(_KEPT)(self._find_many)
-        """By field and beginning: whether more forms begin so than a query is taken apart into."""
         self.has_undated = self.has("undated", UNDATED)
 
     def has(self, field: str, term: str) -> bool:
@@ -69,15 +65,6 @@ class Vocabulary:
     def _find_forms(self, field: str, prefix: str) -> tuple[str, ...]:
         found = self._searcher.terms_with_prefix(f"{field}_form", prefix)
         return tuple(sorted(form for form, count in found if count))
-
-    def _find_many(self, field: str, prefix: str) -> bool:
-        """Mostly the beginnings that are one letter longer tell it, and they are read sooner."""
-        number = 0
-        for letter in _FREQUENT:
-            number += len(self._searcher.terms_with_prefix(f"{field}_form", prefix + letter))
-            if number > MAX_EXPANSIONS:
-                return True
-        return len(self.forms(field, prefix)) > MAX_EXPANSIONS
 
     def _find_near(self, field: str, form: str, distance: int) -> tuple[str, ...]:
         if not form:
@@ -115,7 +102,7 @@ class Translation:
             case Exact(text, field):
                 return self._any(self._form_terms(field or "text", exact_forms(text))), False
             case Prefix(text, field):
-                return self._prefix(field or "text", fold(text))
+                return self._prefix(field or "text", fold(text)), True
             case Fuzzy(text, distance, field):
                 near = self._vocabulary.near(field or "text", fold(text), distance)
                 return self._any(self._form_terms(field or "text", near)), False
@@ -165,11 +152,12 @@ class Translation:
                 placed = [(SLOTS * place + slot, term) for place, (term, slot) in zip(places, terms, strict=True)]
                 yield self._library.Query.phrase_query(self._schema, f"{field}_key", placed)
 
-    def _prefix(self, field: str, prefix: str) -> tuple["tantivy.Query", bool]:
-        if not self._vocabulary.has_many(field, prefix):
-            return self._any(self._form_terms(field, self._vocabulary.forms(field, prefix))), False
+    def _prefix(self, field: str, prefix: str) -> "tantivy.Query":
+        """tantivy has no automaton for very long words; so few begin alike that they are looked up."""
+        if len(prefix) > _LONGEST_PREFIX:
+            return self._constant(self._any(self._form_terms(field, self._vocabulary.forms(field, prefix))), 1.0)
         query = self._library.Query.regex_query(self._schema, f"{field}_form", re.escape(prefix) + ".*")
-        return self._constant(query, 1.0), True
+        return self._constant(query, 1.0)
 
     def _form_terms(self, field: str, forms: Sequence[str]) -> list["tantivy.Query"]:
         return [self._term(f"{field}_form", form, "freq") for form in forms]

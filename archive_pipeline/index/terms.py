@@ -32,7 +32,7 @@ PART_SIGN = "\x1f"
 """Stands before the key of a compound part, so that words find parts but phrases don't."""
 
 MAX_EXPANSIONS = 50
-"""How many word forms a fuzzy word may stand for, the nearest first; a prefix of more forms is not scored by them."""
+"""How many word forms a fuzzy word may stand for, the nearest first."""
 
 PERIODS = {"year": 4, "month": 7}
 """Facets of the date of publication, and how much of an ISO date they are."""

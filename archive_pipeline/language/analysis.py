@@ -152,6 +152,8 @@ class IndexedWord(NamedTuple):
 def indexed_words(text: str) -> list[IndexedWord]:
     """The tokens of a text word by word, without their offsets: what `token_fields` says, in a fraction of the time,
     because most words of an archive have been seen before. Gaps between paragraphs are words without keys."""
+    if _is_plain(text):
+        return [_indexed[text]]
     words = list(map(_indexed.__getitem__, _SURFACE.findall(text)))
     if all([word.settled for word in words]):  # noqa: C419 - a list is faster here than a generator
         return words
@@ -165,18 +167,29 @@ class _IndexedWords(dict[str, IndexedWord]):
     def __missing__(self, surface: str) -> IndexedWord:
         if len(self) >= CACHE_SIZE:
             self.clear()
-        match = _TOKEN.fullmatch(surface)
-        if match is None or match.lastgroup in {"cut", "tail"}:
-            word = _UNSETTLED
-        elif match.lastgroup == "gap":
-            word = IndexedWord((), (), (), (), PARAGRAPH_GAP)
-        elif match.lastgroup == "plain":
-            known = analyse_word(surface)
-            word = IndexedWord((known.stem,), (0,), known.parts, (known.form,), 1)
-        else:
-            word = _without_offsets(_special_tokens([match], 0, 0))
-        self[surface] = word
+        word = self[surface] = _plain_word(surface) if _is_plain(surface) else _word_alone(surface)
         return word
+
+
+def _is_plain(surface: str) -> bool:
+    """What `_TOKEN` is sure to call plain, told without it: nearly all new words of an archive."""
+    return len(surface) > 1 and surface.isalpha()
+
+
+def _plain_word(surface: str) -> IndexedWord:
+    known = analyse_word(surface)
+    return IndexedWord((known.stem,), (0,), known.parts, (known.form,), 1)
+
+
+def _word_alone(surface: str) -> IndexedWord:
+    match = _TOKEN.fullmatch(surface)
+    if match is None or match.lastgroup in {"cut", "tail"}:
+        return _UNSETTLED
+    if match.lastgroup == "gap":
+        return IndexedWord((), (), (), (), PARAGRAPH_GAP)
+    if match.lastgroup == "plain":
+        return _plain_word(surface)
+    return _without_offsets(_special_tokens([match], 0, 0))
 
 
 _indexed = _IndexedWords()

@@ -6,8 +6,8 @@ wins: few parts, then plain joins before linking letters, except after endings t
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from archive_pipeline.language.folding import reduce_umlauts
 
@@ -49,8 +49,7 @@ _REMEMBERED = 50_000
 _UMLAUT = re.compile("[aou]e")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One part of a compound: its dictionary form, folded, and where it stands in the folded compound.
     `end` leaves linking letters out; `searchable` is False for parts that say nothing alone (Vor-, Trink-)."""
 
@@ -78,7 +77,7 @@ class CompoundSplitter:
         self._stems = frozenset(stems)
         self._plurals = dict(plurals or {})
         self._plain = {reduce_umlauts(noun): noun for noun in sorted(self._nouns)}
-        self._begins = frozenset(_begins({*self._nouns, *self._adjectives, *self._stems, *self._plurals, *self._plain}))
+        self._begins = _Begins({*self._nouns, *self._adjectives, *self._stems, *self._plurals, *self._plain})
         self._modifier = lru_cache(_REMEMBERED)(self._find_modifier)
         self._head = lru_cache(_REMEMBERED)(self._find_head)
 
@@ -161,16 +160,9 @@ class CompoundSplitter:
         if everywhere:
             return places
         begins = self._begins
-        umlauts = "ae" in word or "oe" in word or "ue" in word
-        found = [
-            place
-            for place in places
-            if word[place : place + _BEGIN] in begins
-            or word[place : place + _BEGIN - 1] in begins
-            or word[place : place + _BEGIN - 2] in begins
-            or (umlauts and _UMLAUT.search(word, place, place + _BEGIN + 1))
-        ]
-        return found if found[:1] == [0] else []
+        if not begins[word[: _BEGIN + 1]]:
+            return []
+        return [place for place in places if begins[word[place : place + _BEGIN + 1]]]
 
     def _find_head(self, piece: str) -> _Found | None:
         base = self.lemma(piece)
@@ -195,6 +187,21 @@ class CompoundSplitter:
         if piece.endswith("s") and piece[:-1] + "e" in self._nouns:
             return _cost(piece) + 1, piece[:-1] + "e", len(piece) - 1, True
         return None
+
+
+class _Begins(dict[str, bool]):
+    """By five letters of a word: whether a part may begin with them. Answers are kept."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        super().__init__()
+        self._known = frozenset(_begins(words))
+
+    def __missing__(self, letters: str) -> bool:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        known = any(letters[:length] in self._known for length in range(_BEGIN - 2, _BEGIN + 1))
+        found = self[letters] = known or bool(_UMLAUT.search(letters))
+        return found
 
 
 def _parts(chain: _Chain) -> Iterator[Part]:

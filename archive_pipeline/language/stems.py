@@ -1,6 +1,6 @@
 """What is known about single words: folded form, stem, compound parts. Results are cached."""
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ class WordAnalysis(NamedTuple):
 _NOUNS = ("nouns_wikidata.txt", "nouns_own.txt", "opaque.txt", "places.txt")
 CACHE_SIZE = 500_000
 """Different words that are remembered."""
+_PARTS_REMEMBERED = 20_000
 _cache: dict[str, WordAnalysis] = {}
 
 _PERSONS = ("er", "or", "eur", "ist", "ent", "ant", "log", "graf", "soph", "nom", "at", "iker", "aer", "iv")
@@ -67,7 +68,7 @@ def _analyse(surface: str) -> WordAnalysis:
     if not parts:
         return WordAnalysis(form, masculine, _stem(masculine, splitter().lemma(masculine)), ())
     stem = _combined_stem(masculine, parts)
-    found = [_stem(part.lemma, "") for part in parts if part.searchable]
+    found = [_part_stem(part.lemma) for part in parts if part.searchable]
     count = len(parts)
     if 2 < count <= _MAX_COMBINED:
         runs = [(i, j) for i in range(count) for j in range(i + 2, count + 1) if j - i < count]
@@ -79,6 +80,12 @@ def _combined_stem(word: str, parts: tuple[Part, ...], *, last: bool = True) -> 
     """The key of neighbouring parts taken as one word; `last` when they end the compound."""
     front = word[parts[0].start : parts[-1].start]
     return _stem(word[parts[0].start : None if last else parts[-1].end], front + parts[-1].lemma)
+
+
+@lru_cache(_PARTS_REMEMBERED)
+def _part_stem(lemma: str) -> str:
+    """The key of a part of a compound: the same parts come again in word after word."""
+    return _stem(lemma, "")
 
 
 def _stem(form: str, lemma: str) -> str:

@@ -162,10 +162,12 @@ def test_brute_force_agrees_with_what_was_understood(folder: Path) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(3_600)
 def test_fifty_thousand_queries_are_answered_within_two_seconds(folder: Path) -> None:
     answered([service(engine, folder, 10_000) for engine in ENGINES], queries(50_000, seed=3), slowest=SLOWEST)
 
 
 @pytest.mark.proof
+@pytest.mark.timeout(600)
 def test_brute_force_agrees_on_five_thousand(folder: Path) -> None:
     agreed(folder / "large", list(queries(5_000, seed=4)), 100)
