@@ -7,7 +7,6 @@ vocabularies and classifiers are in `builtin_processing`, which workers load alo
 import sqlite3
 import unicodedata
 
-from archive_pipeline.builtin_processing import register_classifiers, register_cleaners, register_vocabularies
 from archive_pipeline.export.citations import BibTeX, CslJson, Ris
 from archive_pipeline.export.jsonl import JsonLines
 from archive_pipeline.export.table import CommaSeparated
@@ -21,6 +20,7 @@ from archive_pipeline.fetch.web_archive import WebArchiveFetcher
 from archive_pipeline.hookspecs import hookimpl
 from archive_pipeline.index.tantivy_engine import TantivyEngine
 from archive_pipeline.index.whoosh_engine import WhooshEngine
+from archive_pipeline.processing.builtin import register_classifiers, register_cleaners, register_vocabularies
 from archive_pipeline.protocols import Exporter, Fetcher, IndexEngine
 from archive_pipeline.registry import Registry
 

@@ -48,16 +48,16 @@ from archive_pipeline.archive.runs import begin_run, finish_run, record_failure,
 from archive_pipeline.archive.takedown import erased_items, erased_payloads
 from archive_pipeline.archive.versions import note_removal
 from archive_pipeline.archive.visibility import ARCHIVIST, visible_ids
-from archive_pipeline.committing import logged_tx, take_up
+from archive_pipeline.decide.taking_down import finish_erasures
 from archive_pipeline.errors import ArchiveError
 from archive_pipeline.fetch import Robots
 from archive_pipeline.fetch.http import PRODUCT
-from archive_pipeline.fetching import Attempted, Discovered, Finished, Lanes, Message, Offered
+from archive_pipeline.ingest.committing import logged_tx, take_up
+from archive_pipeline.ingest.fetching import Attempted, Discovered, Finished, Lanes, Message, Offered
 from archive_pipeline.model import Capture, Failure, Processed, Request, RunReport, Source, SourceReport
-from archive_pipeline.reusing import update_reuse
-from archive_pipeline.taking_down import finish_erasures
+from archive_pipeline.processing.workers import Workers
+from archive_pipeline.upkeep.reusing import update_reuse
 from archive_pipeline.warc import StoredCapture, WarcStore, update_cdxj
-from archive_pipeline.workers import Workers
 from archive_pipeline.workspace import SOFTWARE, Connections, Workspace, http_client, utc_now
 
 __all__ = ["Connections", "run"]

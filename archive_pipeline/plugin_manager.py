@@ -29,9 +29,14 @@ from archive_pipeline.errors import (
 )
 from archive_pipeline.hookspecs import API_VERSION
 from archive_pipeline.model import Failure, Release, RunReport, Source, Vocabulary
-from archive_pipeline.own_vocabulary import apply_own, read_own
-from archive_pipeline.plugin_contract import check_hooks, check_identity, check_object, hook_names, unknown_hooks
-from archive_pipeline.plugin_discovery import (
+from archive_pipeline.plugin_loading.contract import (
+    check_hooks,
+    check_identity,
+    check_object,
+    hook_names,
+    unknown_hooks,
+)
+from archive_pipeline.plugin_loading.discovery import (
     BUILTIN,
     Candidate,
     Origin,
@@ -42,10 +47,11 @@ from archive_pipeline.plugin_discovery import (
     from_folder,
     from_path,
 )
+from archive_pipeline.plugin_loading.rules import Rules, preset_fetchers, read_rules
 from archive_pipeline.protocols import Classifier, Cleaner, Exporter, Fetcher, IndexEngine
 from archive_pipeline.registry import DEFAULT_ORDER, Registry
-from archive_pipeline.rules import Rules, preset_fetchers, read_rules
 from archive_pipeline.sources.problems import did_you_mean
+from archive_pipeline.vocabularies.own import apply_own, read_own
 
 __all__ = [
     "BLOCK",
@@ -64,7 +70,7 @@ TRACE = "ARCHIVE_PIPELINE_TRACE_HOOKS"
 """Set to 1, every hook call is written to stderr."""
 
 BUILTIN_MODULE = "archive_pipeline.builtin"
-PROCESSING_MODULE = "archive_pipeline.builtin_processing"
+PROCESSING_MODULE = "archive_pipeline.processing.builtin"
 """The part of it that cleans and classifies."""
 
 _REGISTRATION = (

@@ -24,13 +24,13 @@ from archive_pipeline.fetch.pace import Pace
 from archive_pipeline.fetch.transport import Network, Resolver, system_resolver
 from archive_pipeline.index.fixity import record_checksums
 from archive_pipeline.indexing import catch_up, release_count
-from archive_pipeline.own_vocabulary import FOLDER
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
+from archive_pipeline.processing.workers import Workers
 from archive_pipeline.protocols import Index
 from archive_pipeline.sources import ArchiveSettings, Config, QuarantinedPlugin, load_config
 from archive_pipeline.sources.secrets import secret_variable
+from archive_pipeline.vocabularies.own import FOLDER
 from archive_pipeline.warc import DerivationLog, WarcStore
-from archive_pipeline.workers import Workers
 
 __all__ = [
     "CONFIG_NAME",

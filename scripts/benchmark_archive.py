@@ -23,7 +23,7 @@ from sqlite_utils import Database
 
 from archive_pipeline.archive.captures import set_lengths
 from archive_pipeline.archive.database import open_database
-from archive_pipeline.committing import logged_tx
+from archive_pipeline.ingest.committing import logged_tx
 from archive_pipeline.model import Article, Axis, Capture, Evidence, Person, Processed, Quote, Role, Source, Tag
 from archive_pipeline.warc import Description, urn
 from archive_pipeline.workspace import Workspace, open_workspace

@@ -41,10 +41,10 @@ from archive_pipeline.clean import CapturePage
 from archive_pipeline.clean.extract import Extraction
 from archive_pipeline.clean.profile import SiteProfile
 from archive_pipeline.model import Capture, Source
+from archive_pipeline.plugin_loading.rules import read_rules
 from archive_pipeline.plugin_manager import load_plugins
-from archive_pipeline.processing import clean, process
-from archive_pipeline.rules import read_rules
-from archive_pipeline.workers import Workers
+from archive_pipeline.processing.chain import clean, process
+from archive_pipeline.processing.workers import Workers
 
 ROOT = Path(__file__).resolve().parents[1]
 EVAL = ROOT.parent / "shared" / "eval" / "cleaning"

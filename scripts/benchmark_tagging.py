@@ -30,10 +30,10 @@ from pathlib import Path
 from archive_pipeline.classify import classifiers, vocabularies
 from archive_pipeline.classify.matcher import tokenise
 from archive_pipeline.classify.names import lexicon_of
+from archive_pipeline.developing.trial import read_manifest
 from archive_pipeline.model import Article, Capture, Source
 from archive_pipeline.plugin_manager import load_plugins
-from archive_pipeline.processing import clean
-from archive_pipeline.trial import read_manifest
+from archive_pipeline.processing.chain import clean
 
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT.parent / "shared" / "eval" / "tagging" / "dev" / "manifest_with_source.jsonl"

@@ -34,7 +34,7 @@ from urllib.parse import urlencode
 from benchmark_search import Document, documents, queries
 
 from archive_pipeline.archive.captures import set_lengths
-from archive_pipeline.committing import logged_tx
+from archive_pipeline.ingest.committing import logged_tx
 from archive_pipeline.model import Article, Axis, Evidence, Processed, Role, Tag
 from archive_pipeline.protocols import SearchRequest
 from archive_pipeline.search.cursor import Sort

@@ -53,8 +53,8 @@ import contextlib, gc, importlib, json, os, pathlib, runpy, sys
 from archive_pipeline.cli.main import COMMANDS, main
 from archive_pipeline.model import Source
 from archive_pipeline.plugin_manager import load_plugins
-from archive_pipeline.processing import process
-from archive_pipeline.trial import capture_file
+from archive_pipeline.processing.chain import process
+from archive_pipeline.developing.trial import capture_file
 for place, _ in COMMANDS.values():
     with contextlib.suppress(Exception):  # a broken command fails where it is called
         importlib.import_module(place.partition(":")[0])

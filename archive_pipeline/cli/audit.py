@@ -6,11 +6,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from archive_pipeline.auditing import Audited
-from archive_pipeline.auditing import audit as audit_archive
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import counted, german_number
 from archive_pipeline.errors import FixityError
+from archive_pipeline.upkeep.auditing import Audited
+from archive_pipeline.upkeep.auditing import audit as audit_archive
 from archive_pipeline.workspace import open_workspace
 
 SHOWN = 50

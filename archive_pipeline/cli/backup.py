@@ -9,12 +9,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from archive_pipeline.backing_up import back_up
-from archive_pipeline.backup_files import newest_backup, verify_backup
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import counted, german_moment, german_number
 from archive_pipeline.errors import ArchiveError, FixityError
-from archive_pipeline.restoring import restore as restore_backup
+from archive_pipeline.upkeep.backing_up import back_up
+from archive_pipeline.upkeep.backup_files import newest_backup, verify_backup
+from archive_pipeline.upkeep.restoring import restore as restore_backup
 from archive_pipeline.workspace import CONFIG_NAME, open_workspace
 
 SHOWN = 50

@@ -2,7 +2,7 @@
 
 import click
 
-from archive_pipeline.deciding import ROLES_OF, Change, Deciding, Labels, new_id, storable
+from archive_pipeline.decide.deciding import ROLES_OF, Change, Deciding, Labels, new_id, storable
 from archive_pipeline.model import Axis, Role
 
 __all__ = ["Change", "Deciding", "Labels", "by_option", "checked_role", "new_id", "parse_change", "storable"]

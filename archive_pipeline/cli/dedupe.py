@@ -11,7 +11,7 @@ from archive_pipeline.archive.reuse_reading import DuplicateGroup, duplicate_gro
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.reuse import compared
 from archive_pipeline.cli.wording import counted, german_date, shorten
-from archive_pipeline.reusing import refresh_reuse
+from archive_pipeline.upkeep.reusing import refresh_reuse
 from archive_pipeline.workspace import open_workspace
 
 GROUP = TypeAdapter(DuplicateGroup)

@@ -11,9 +11,9 @@ from archive_pipeline.archive.visibility import Standing
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import counted
 from archive_pipeline.errors import FixityError
-from archive_pipeline.export_job import ExportRequest
-from archive_pipeline.exporting import FILE_FORMATS, Exported, export_to, verify_export
-from archive_pipeline.exporting import export as export_files
+from archive_pipeline.exchange.export_job import ExportRequest
+from archive_pipeline.exchange.exporting import FILE_FORMATS, Exported, export_to, verify_export
+from archive_pipeline.exchange.exporting import export as export_files
 from archive_pipeline.workspace import open_workspace
 
 

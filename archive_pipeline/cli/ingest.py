@@ -15,10 +15,10 @@ from archive_pipeline.archive.runs import import_root, record_source
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.progress import reporter
 from archive_pipeline.errors import ConfigError, LockedError
-from archive_pipeline.importing import import_export, is_export
+from archive_pipeline.exchange.importing import import_export, is_export
+from archive_pipeline.ingest.scheduling import due_sources, still_due
 from archive_pipeline.model import RunReport, Source
 from archive_pipeline.pipeline import run as run_pipeline
-from archive_pipeline.scheduling import due_sources, still_due
 from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 
 SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -7,7 +7,7 @@ import click
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import shorten
 from archive_pipeline.errors import FixityError
-from archive_pipeline.learning import LEAST, Lesson, learn_source
+from archive_pipeline.learn.learning import LEAST, Lesson, learn_source
 from archive_pipeline.model import LearnedLine
 from archive_pipeline.workspace import open_workspace
 

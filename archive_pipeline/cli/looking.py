@@ -18,11 +18,11 @@ from archive_pipeline.discovering.session import MAX_BYTES, Session, open_sessio
 from archive_pipeline.errors import ConfigError
 from archive_pipeline.fetch import HttpClient
 from archive_pipeline.model import Request, Source
-from archive_pipeline.own_vocabulary import FOLDER
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
 from archive_pipeline.sources import Config, QuarantinedPlugin, load_config
 from archive_pipeline.sources.editing import SourcesFile
 from archive_pipeline.sources.importing import bare_address
+from archive_pipeline.vocabularies.own import FOLDER
 from archive_pipeline.workspace import CONFIG_NAME, HOMEPAGE, VERSION, http_client, utc_now
 
 __all__ = ["Looking", "known_address", "looking", "require_new", "sources_file"]

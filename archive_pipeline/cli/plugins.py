@@ -8,10 +8,10 @@ from typing import get_args
 import click
 
 from archive_pipeline.cli.main import Settings
-from archive_pipeline.plugin_check import CheckResult, check_plugin
+from archive_pipeline.developing.check import CheckResult, check_plugin
+from archive_pipeline.developing.recording import Recorded, plugin_folder, record_source, update_fixture
+from archive_pipeline.developing.scaffolding import KINDS, Kind, new_plugin
 from archive_pipeline.plugin_manager import PluginManager, PluginRecord, load_plugins
-from archive_pipeline.recording import Recorded, plugin_folder, record_source, update_fixture
-from archive_pipeline.scaffolding import KINDS, Kind, new_plugin
 from archive_pipeline.workspace import open_workspace
 
 STATES = {"ok": "geladen", "quarantined": "in Quarantäne", "blocked": "gesperrt"}

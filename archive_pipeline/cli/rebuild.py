@@ -7,7 +7,7 @@ import click
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import counted
 from archive_pipeline.errors import FixityError
-from archive_pipeline.rebuilding import rebuild as rebuild_archive
+from archive_pipeline.upkeep.rebuilding import rebuild as rebuild_archive
 from archive_pipeline.workspace import open_workspace
 
 EVERY = 500

@@ -8,9 +8,9 @@ from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import AXES, shorten
 from archive_pipeline.errors import FixityError
 from archive_pipeline.model import Tag
-from archive_pipeline.reprocessing import Difference, Reprocessed, Stage
-from archive_pipeline.reprocessing import reprocess as reprocess_archive
 from archive_pipeline.searching import open_search
+from archive_pipeline.upkeep.reprocessing import Difference, Reprocessed, Stage
+from archive_pipeline.upkeep.reprocessing import reprocess as reprocess_archive
 from archive_pipeline.workspace import open_workspace, utc_now
 
 SHOWN = 20

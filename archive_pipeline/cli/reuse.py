@@ -11,8 +11,8 @@ from archive_pipeline.archive.reuse_reading import Reuse, ReusedRelease, reuse_o
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import counted, german_date, german_moment, shorten
 from archive_pipeline.model import Release
-from archive_pipeline.reusing import refresh_reuse
 from archive_pipeline.sources.schedule import BERLIN
+from archive_pipeline.upkeep.reusing import refresh_reuse
 from archive_pipeline.workspace import open_workspace
 
 REUSE = TypeAdapter(Reuse)

@@ -18,9 +18,9 @@ from archive_pipeline.cli.deciding import Change, Deciding, Labels, by_option, n
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.sheets import plain_cell
 from archive_pipeline.cli.wording import AXES, ROLES, german_date, german_moment, in_brackets, shorten
-from archive_pipeline.deciding import Verdict, decisions_on
+from archive_pipeline.decide.deciding import Verdict, decisions_on
 from archive_pipeline.model import Axis, Release
-from archive_pipeline.reprocessing import take_up_released
+from archive_pipeline.upkeep.reprocessing import take_up_released
 from archive_pipeline.workspace import Workspace, open_workspace
 
 REASONS: dict[Reason, str] = {

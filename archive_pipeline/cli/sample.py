@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 from sqlite_utils import Database
 
-from archive_pipeline.agreement import Comparison, Estimate, Scores, Unit, alpha, masi, nominal, scores
 from archive_pipeline.archive.decision_forms import Coding, Decision, Sample, SampledRelease
 from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.reading import derived_tags, load_releases
@@ -21,8 +20,8 @@ from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.sheets import plain_cell
 from archive_pipeline.cli.wording import counted
 from archive_pipeline.errors import ArchiveError, ConfigError
-from archive_pipeline.model import Axis, Release, Tag
-from archive_pipeline.sampling import (
+from archive_pipeline.learn.agreement import Comparison, Estimate, Scores, Unit, alpha, masi, nominal, scores
+from archive_pipeline.learn.sampling import (
     COLUMNS,
     NONE,
     VARIABLES,
@@ -32,6 +31,7 @@ from archive_pipeline.sampling import (
     found_values,
     read_sheet,
 )
+from archive_pipeline.model import Axis, Release, Tag
 from archive_pipeline.searching import open_search
 from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 

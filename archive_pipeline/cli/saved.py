@@ -22,7 +22,7 @@ from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.saving import remove_search
 from archive_pipeline.cli.standing import as_option
 from archive_pipeline.cli.wording import counted, german_date, german_moment
-from archive_pipeline.following import changed_keys
+from archive_pipeline.decide.following import changed_keys
 from archive_pipeline.search.service import Hit, SearchService, hit_as_json, results_as_json
 from archive_pipeline.workspace import open_workspace, utc_now
 

@@ -4,9 +4,9 @@ import click
 
 from archive_pipeline.cli.deciding import Deciding
 from archive_pipeline.cli.main import Settings
+from archive_pipeline.decide.following import keep_search, saved_name
+from archive_pipeline.decide.following import remove_search as remove_saved
 from archive_pipeline.errors import ConfigError
-from archive_pipeline.following import keep_search, saved_name
-from archive_pipeline.following import remove_search as remove_saved
 from archive_pipeline.search.cursor import Sort
 from archive_pipeline.search.parser import Match
 from archive_pipeline.workspace import open_workspace

@@ -23,7 +23,7 @@ from archive_pipeline.cli.timers import (
 )
 from archive_pipeline.cli.wording import german_moment, german_span
 from archive_pipeline.errors import NoArchiveError
-from archive_pipeline.scheduling import PlannedVisit, plan_visits
+from archive_pipeline.ingest.scheduling import PlannedVisit, plan_visits
 from archive_pipeline.sources.schedule import parse_interval
 from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 

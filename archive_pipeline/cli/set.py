@@ -15,11 +15,11 @@ from archive_pipeline.cli.deciding import Deciding, by_option, new_id, storable
 from archive_pipeline.cli.export import say_exported
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import counted, german_date, german_moment
+from archive_pipeline.decide.freezing import cite_set, freeze, set_difference
 from archive_pipeline.errors import FixityError
-from archive_pipeline.export_job import ExportRequest
-from archive_pipeline.exporting import FILE_FORMATS, export_to
-from archive_pipeline.exporting import export as export_files
-from archive_pipeline.freezing import cite_set, freeze, set_difference
+from archive_pipeline.exchange.export_job import ExportRequest
+from archive_pipeline.exchange.exporting import FILE_FORMATS, export_to
+from archive_pipeline.exchange.exporting import export as export_files
 from archive_pipeline.workspace import Workspace, open_workspace
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="als JSON")

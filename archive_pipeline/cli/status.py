@@ -22,8 +22,8 @@ from archive_pipeline.cli.index import advice
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import SOURCE_CHANGES, counted, german_moment, german_number
 from archive_pipeline.errors import IndexingError
-from archive_pipeline.learning import unlearned
-from archive_pipeline.scheduling import SourceHealth, source_healths
+from archive_pipeline.ingest.scheduling import SourceHealth, source_healths
+from archive_pipeline.learn.learning import unlearned
 from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 
 __all__ = ["audit_line", "index_lag", "status"]

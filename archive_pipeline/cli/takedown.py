@@ -11,10 +11,10 @@ from archive_pipeline.archive.takedown import Case, CoveredCapture, find_cases, 
 from archive_pipeline.cli.deciding import Deciding, by_option
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.wording import counted, german_date, german_moment
+from archive_pipeline.decide.hiding import Asked, hide_at_once, open_case, take_step
+from archive_pipeline.decide.hiding import decide_case as settle_case
+from archive_pipeline.decide.taking_down import ErasurePlan, erase, erasure_of, finish_erasures, plan_erasure
 from archive_pipeline.errors import ArchiveError
-from archive_pipeline.hiding import Asked, hide_at_once, open_case, take_step
-from archive_pipeline.hiding import decide_case as settle_case
-from archive_pipeline.taking_down import ErasurePlan, erase, erasure_of, finish_erasures, plan_erasure
 from archive_pipeline.workspace import Workspace, open_workspace
 
 CASES = TypeAdapter(tuple[Case, ...])

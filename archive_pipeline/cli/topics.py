@@ -8,9 +8,9 @@ import click
 
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.errors import ArchiveError
+from archive_pipeline.learn.topic_learning import activate as activate_model
+from archive_pipeline.learn.topic_learning import evaluate_topics, is_better, listed_models, train_topics
 from archive_pipeline.model import TopicEvaluation, TopicModel
-from archive_pipeline.topic_learning import activate as activate_model
-from archive_pipeline.topic_learning import evaluate_topics, is_better, listed_models, train_topics
 from archive_pipeline.workspace import open_workspace
 
 __all__ = ["topics"]

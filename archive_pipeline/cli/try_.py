@@ -11,12 +11,12 @@ import click
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.outline import out_line
 from archive_pipeline.cli.wording import AXES, ROLES, german_date, keyword_line, large_removals, shorten
+from archive_pipeline.developing.trial import ManifestEntry, capture_address, capture_file, read_manifest
 from archive_pipeline.model import Article, Axis, Capture, Failure, Processed, Source
-from archive_pipeline.own_vocabulary import FOLDER
 from archive_pipeline.plugin_manager import load_plugins
-from archive_pipeline.processing import process
-from archive_pipeline.trial import ManifestEntry, capture_address, capture_file, read_manifest
-from archive_pipeline.workers import Workers
+from archive_pipeline.processing.chain import process
+from archive_pipeline.processing.workers import Workers
+from archive_pipeline.vocabularies.own import FOLDER
 
 
 @click.command("try")

@@ -13,10 +13,10 @@ from archive_pipeline.cli.wording import counted, shorten
 from archive_pipeline.errors import ConfigError, NoArchiveError
 from archive_pipeline.language.folding import fold
 from archive_pipeline.model import Axis, Vocabulary, VocabularyEntry
-from archive_pipeline.own_vocabulary import FOLDER, TABLES, OwnVocabulary, apply_own, read_own
 from archive_pipeline.plugin_manager import load_plugins
-from archive_pipeline.vocabulary_check import Finding, check_vocabularies
-from archive_pipeline.vocabulary_import import NewEntry, add_entries, read_csv
+from archive_pipeline.vocabularies.check import Finding, check_vocabularies
+from archive_pipeline.vocabularies.importing import NewEntry, add_entries, read_csv
+from archive_pipeline.vocabularies.own import FOLDER, TABLES, OwnVocabulary, apply_own, read_own
 from archive_pipeline.workspace import CONFIG_NAME
 
 SHOWN = 50

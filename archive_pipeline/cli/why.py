@@ -10,8 +10,8 @@ from archive_pipeline.archive.decided import DecisionRow, decision_history
 from archive_pipeline.archive.reading import derived_tags
 from archive_pipeline.cli.wording import AXES, ROLES, german_date, german_moment, in_brackets, keyword_line, shorten
 from archive_pipeline.model import Article, Axis, Doubt, Evidence, Release, Tag
-from archive_pipeline.processing import Explanation, doubts
-from archive_pipeline.reprocessing import named_capture, source_of
+from archive_pipeline.processing.chain import Explanation, doubts
+from archive_pipeline.upkeep.reprocessing import named_capture, source_of
 from archive_pipeline.workspace import Workspace
 
 __all__ = ["Reasons", "find_reasons", "show_why"]

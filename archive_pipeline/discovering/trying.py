@@ -24,7 +24,7 @@ from archive_pipeline.fetch.discovery import plain_text
 from archive_pipeline.language.days import parse_iso
 from archive_pipeline.model import Capture, Gone, Item, Processed, Refused, Source
 from archive_pipeline.plugin_manager import PluginManager
-from archive_pipeline.processing import check_item, process
+from archive_pipeline.processing.chain import check_item, process
 from archive_pipeline.protocols import Fetcher
 from archive_pipeline.registry import Entry
 from archive_pipeline.sources.choice import validate_options

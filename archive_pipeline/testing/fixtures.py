@@ -25,7 +25,7 @@ from archive_pipeline.clean import CapturePage
 from archive_pipeline.errors import FetchError
 from archive_pipeline.model import Article, Capture, Item, Processed, Source
 from archive_pipeline.plugin_manager import PluginManager
-from archive_pipeline.processing import process
+from archive_pipeline.processing.chain import process
 from archive_pipeline.protocols import Fetcher
 from archive_pipeline.testing.material import MOMENT, Answer, Reply
 from archive_pipeline.testing.replaying import ReplayContext, recorded_answers, replay

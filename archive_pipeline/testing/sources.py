@@ -5,8 +5,8 @@ from pathlib import Path
 
 from archive_pipeline.clean.profile import SiteProfile
 from archive_pipeline.fetch.preset import PresetFetcher
+from archive_pipeline.plugin_loading.rules import RULES_NAME, read_rules
 from archive_pipeline.plugin_manager import PluginManager, load_one
-from archive_pipeline.rules import RULES_NAME, read_rules
 from archive_pipeline.testing.fixtures import Expectation, SourceFixture, fixtures_of
 from archive_pipeline.testing.isolation import no_network, quick
 from archive_pipeline.testing.suites import CleanerContract, FetcherContract

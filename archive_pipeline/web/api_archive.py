@@ -19,10 +19,10 @@ from archive_pipeline.archive.reading import derived_tags, find_release, load_re
 from archive_pipeline.archive.review import NO_VALUE, Case, find_case, review_cases
 from archive_pipeline.archive.runs import failures, source_status
 from archive_pipeline.archive.visibility import visible_ids
-from archive_pipeline.deciding import ROLES_OF, Change, Deciding, Labels, decisions_on, new_id, storable
+from archive_pipeline.decide.deciding import ROLES_OF, Change, Deciding, Labels, decisions_on, new_id, storable
 from archive_pipeline.errors import ArchiveError, ConfigError
+from archive_pipeline.ingest.scheduling import SourceHealth, source_healths
 from archive_pipeline.model import Axis, Role, Tag
-from archive_pipeline.scheduling import SourceHealth, source_healths
 from archive_pipeline.web import api_forms as forms
 from archive_pipeline.web.api_declaring import Asked, Body, Call, Endpoint, PageAsked, Rows, page_of, refused
 from archive_pipeline.web.counting import counted_by_run, counted_by_source, with_counts

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from archive_pipeline.archive.result_sets import SetRow, frozen_members, verify_set
 from archive_pipeline.archive.saved_searches import SavedSearch, changes_unseen, find_saved, list_saved, note_seen
 from archive_pipeline.archive.visibility import visible_ids
-from archive_pipeline.deciding import Deciding, new_id, storable
+from archive_pipeline.decide.deciding import Deciding, new_id, storable
+from archive_pipeline.decide.following import changed_keys, keep_search, remove_search, saved_name
+from archive_pipeline.decide.freezing import cite_set, freeze, set_difference
 from archive_pipeline.errors import ArchiveError, ConfigError, QueryError
-from archive_pipeline.following import changed_keys, keep_search, remove_search, saved_name
-from archive_pipeline.freezing import cite_set, freeze, set_difference
 from archive_pipeline.search.service import hit_as_json
 from archive_pipeline.searching import open_search
 from archive_pipeline.web import api_forms as forms

@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from archive_pipeline.archive.rights_forms import TakedownRequest, TakedownStep
 from archive_pipeline.archive.takedown import find_cases, load_case
-from archive_pipeline.deciding import Deciding, storable
+from archive_pipeline.decide.deciding import Deciding, storable
+from archive_pipeline.decide.hiding import Asked as Requested
+from archive_pipeline.decide.hiding import decide_case, hide_at_once, open_case, take_step
 from archive_pipeline.errors import ArchiveError, QueryError, UnknownReleaseError
-from archive_pipeline.hiding import Asked as Requested
-from archive_pipeline.hiding import decide_case, hide_at_once, open_case, take_step
 from archive_pipeline.web import api_forms as forms
 from archive_pipeline.web.api_declaring import Asked, Body, Call, Endpoint, PageAsked, Rows, page_of, refused
 

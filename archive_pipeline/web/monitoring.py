@@ -14,7 +14,7 @@ from archive_pipeline.archive.lock import lock_owner
 from archive_pipeline.archive.reading import last_seq
 from archive_pipeline.archive.runs import last_run, source_status
 from archive_pipeline.errors import ArchivePipelineError, IndexingError, NoArchiveError
-from archive_pipeline.scheduling import source_healths
+from archive_pipeline.ingest.scheduling import source_healths
 from archive_pipeline.web.rendering import Site, site_of
 from archive_pipeline.web.viewer import viewer_of
 from archive_pipeline.workspace import VERSION, utc_now

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from archive_pipeline.archive.captures import capture_rows, set_lengths
 from archive_pipeline.archive.reading import load_release
 from archive_pipeline.archive.runs import begin_run
-from archive_pipeline.committing import Ledger, logged_tx
+from archive_pipeline.ingest.committing import Ledger, logged_tx
 from archive_pipeline.model import Article, Axis, Capture, Evidence, Processed, Role, Source, Tag
 from archive_pipeline.pipeline import run
 from archive_pipeline.warc import Description, WarcStore, urn

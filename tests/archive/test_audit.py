@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from archive_pipeline.archive.verification import last_complete_audit
-from archive_pipeline.auditing import Audited, audit
 from archive_pipeline.errors import ArchiveError
+from archive_pipeline.upkeep.auditing import Audited, audit
 from archive_pipeline.warc import DerivationLog, WarcStore, cdxj_file, read_cdxj
 from archive_pipeline.workspace import Workspace, open_workspace
 

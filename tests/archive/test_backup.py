@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from archive_pipeline import backing_up
-from archive_pipeline.auditing import audit
-from archive_pipeline.backing_up import back_up
-from archive_pipeline.backup_files import newest_backup, verify_backup
 from archive_pipeline.errors import ArchiveError, FixityError, LockedError
 from archive_pipeline.pipeline import run
-from archive_pipeline.restoring import restore
+from archive_pipeline.upkeep import backing_up
+from archive_pipeline.upkeep.auditing import audit
+from archive_pipeline.upkeep.backing_up import back_up
+from archive_pipeline.upkeep.backup_files import newest_backup, verify_backup
+from archive_pipeline.upkeep.restoring import restore
 from archive_pipeline.workspace import open_workspace
 
 Flip = Callable[[Path, int], None]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from archive_pipeline.archive.decided_tables import DECIDED
-from archive_pipeline.auditing import audit
+from archive_pipeline.upkeep.auditing import audit
 from archive_pipeline.workspace import open_workspace
 
 DERIVED = ("release", "location", "version", "derivation", "tag", "person", "quote", "capture")

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from archive_pipeline.auditing import audit
-from archive_pipeline.backing_up import back_up
-from archive_pipeline.backup_files import newest_backup, verify_backup
-from archive_pipeline.export_job import ExportRequest
-from archive_pipeline.exporting import export, verify_export
-from archive_pipeline.importing import import_export
+from archive_pipeline.exchange.export_job import ExportRequest
+from archive_pipeline.exchange.exporting import export, verify_export
+from archive_pipeline.exchange.importing import import_export
 from archive_pipeline.pipeline import run
-from archive_pipeline.rebuilding import rebuild
-from archive_pipeline.restoring import restore
+from archive_pipeline.upkeep.auditing import audit
+from archive_pipeline.upkeep.backing_up import back_up
+from archive_pipeline.upkeep.backup_files import newest_backup, verify_backup
+from archive_pipeline.upkeep.rebuilding import rebuild
+from archive_pipeline.upkeep.restoring import restore
 from archive_pipeline.warc import WarcStore
 from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 

@@ -14,10 +14,10 @@ import pytest
 from archive_pipeline.archive.lock import writer_lock
 from archive_pipeline.archive.reading import iterate_releases, load_releases
 from archive_pipeline.archive.reuse_reading import duplicate_groups
-from archive_pipeline.auditing import audit
 from archive_pipeline.model import CaptureKind
 from archive_pipeline.pipeline import run
-from archive_pipeline.rebuilding import rebuild
+from archive_pipeline.upkeep.auditing import audit
+from archive_pipeline.upkeep.rebuilding import rebuild
 from archive_pipeline.warc import Description, urn
 from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 

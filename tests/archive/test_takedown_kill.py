@@ -15,13 +15,13 @@ import pytest
 from archive_pipeline.archive.decisions import decide
 from archive_pipeline.archive.rights_forms import Erasure, TakedownRequest
 from archive_pipeline.archive.takedown import load_case
-from archive_pipeline.auditing import audit
+from archive_pipeline.decide.taking_down import erase, plan_erasure
 from archive_pipeline.errors import ArchivePipelineError
 from archive_pipeline.pipeline import run
 from archive_pipeline.protocols import SearchRequest
 from archive_pipeline.query import Term
-from archive_pipeline.rebuilding import rebuild
-from archive_pipeline.taking_down import erase, plan_erasure
+from archive_pipeline.upkeep.auditing import audit
+from archive_pipeline.upkeep.rebuilding import rebuild
 from archive_pipeline.workspace import open_workspace, utc_now
 
 CALLS = ("fsync", "rename", "replace", "unlink", "rmdir")

@@ -17,7 +17,7 @@ from archive_pipeline.cli.main import command_line
 from archive_pipeline.errors import UnknownReleaseError
 from archive_pipeline.model import Article
 from archive_pipeline.pipeline import Connections, run
-from archive_pipeline.reprocessing import reprocess
+from archive_pipeline.upkeep.reprocessing import reprocess
 from archive_pipeline.workspace import open_workspace
 from tests.farm.site_farm import Farm, Host, rss, serving
 

@@ -12,13 +12,13 @@ import pytest
 
 from archive_pipeline.archive.reading import iterate_releases
 from archive_pipeline.archive.visibility import ARCHIVIST, Visibility, seen_by
-from archive_pipeline.auditing import audit
 from archive_pipeline.pipeline import run
 from archive_pipeline.protocols import FacetCount
-from archive_pipeline.rebuilding import rebuild
 from archive_pipeline.search.service import SearchResults
 from archive_pipeline.searching import open_search
 from archive_pipeline.sources.retention import kept_since
+from archive_pipeline.upkeep.auditing import audit
+from archive_pipeline.upkeep.rebuilding import rebuild
 from archive_pipeline.workspace import open_workspace
 
 EMBARGO = (

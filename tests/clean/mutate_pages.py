@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from archive_pipeline.model import Article, Capture, Source
 from archive_pipeline.plugin_manager import load_plugins
-from archive_pipeline.processing import clean
+from archive_pipeline.processing.chain import clean
 
 PAGES = Path(__file__).parent / "pages"
 SITE = Path(__file__).parents[2] / "archive_pipeline" / "sample" / "site"

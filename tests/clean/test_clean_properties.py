@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from archive_pipeline.model import Capture, Source
 from archive_pipeline.plugin_manager import load_plugins
-from archive_pipeline.processing import clean as clean_whole
-from archive_pipeline.processing import process
-from archive_pipeline.workers import Workers
+from archive_pipeline.processing.chain import clean as clean_whole
+from archive_pipeline.processing.chain import process
+from archive_pipeline.processing.workers import Workers
 
 PAGES = Path(__file__).parent / "pages"
 DOCUMENTS = sorted(path for path in PAGES.iterdir() if path.suffix in {".html", ".txt", ".md", ".eml"})

@@ -15,7 +15,7 @@ from archive_pipeline.clean import CapturePage, cleaners
 from archive_pipeline.errors import CleanError, Quarantine
 from archive_pipeline.model import Article, Capture, LearnedLine, LearnedProfile, Source
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
-from archive_pipeline.processing import clean
+from archive_pipeline.processing.chain import clean
 
 TITLE = "Neue Räume für die Gesamtschule"
 SENTENCES = (

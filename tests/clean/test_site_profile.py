@@ -5,7 +5,7 @@ import pytest
 from archive_pipeline.clean.profile import SiteProfile
 from archive_pipeline.errors import ConfigError
 from archive_pipeline.model import Article, Source
-from archive_pipeline.rules import read_rules
+from archive_pipeline.plugin_loading.rules import read_rules
 
 BODY = (
     "Der Landkreis Auental baut die Radwege entlang der Kreisstraßen aus. Dafür stehen zwei Millionen Euro bereit. " * 3

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from archive_pipeline.agreement import Comparison, Unit, alpha, masi, nominal, scores
 from archive_pipeline.archive.samples import Framed
-from archive_pipeline.sampling import allocate, draw
+from archive_pipeline.learn.agreement import Comparison, Unit, alpha, masi, nominal, scores
+from archive_pipeline.learn.sampling import allocate, draw
 
 FIGURES = {
     "binary, two observers": (("0100000010", "1110010000"), 0.095),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from archive_pipeline.scaffolding import new_plugin
+from archive_pipeline.developing.scaffolding import new_plugin
 from archive_pipeline.testing import RulesContract, SourceContract
 
 

@@ -22,8 +22,8 @@ from archive_pipeline_plugins.wordpress import WordPressOptions
 from archive_pipeline import HttpOptions, hookspecs, protocols, testing
 from archive_pipeline.clean import cleaners
 from archive_pipeline.fetch.preset import PresetFetcher
+from archive_pipeline.plugin_loading.rules import PresetTable, SiteTable
 from archive_pipeline.plugin_manager import load_plugins
-from archive_pipeline.rules import PresetTable, SiteTable
 from archive_pipeline.sources import load_config
 from archive_pipeline.testing.fixtures import Expectation
 

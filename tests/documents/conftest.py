@@ -8,7 +8,7 @@ import pytest
 
 from archive_pipeline.model import Capture, Processed, Source
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
-from archive_pipeline.processing import process
+from archive_pipeline.processing.chain import process
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from archive_pipeline.archive.captures import attach, set_lengths
 from archive_pipeline.archive.reading import load_release
 from archive_pipeline.archive.runs import begin_run
-from archive_pipeline.committing import logged_tx
+from archive_pipeline.ingest.committing import logged_tx
 from archive_pipeline.model import Article, Axis, Capture, Evidence, Person, Processed, Quote, Role, Source, Tag
 from archive_pipeline.warc import Description, Exchange, Previous, WarcStore, urn
 from archive_pipeline.workspace import Workspace, open_workspace

@@ -19,7 +19,7 @@ import rispy
 from warcio.archiveiterator import ArchiveIterator
 
 from archive_pipeline.errors import FixityError
-from archive_pipeline.exporting import verify_export
+from archive_pipeline.exchange.exporting import verify_export
 
 FORMATS = ("jsonl", "csv", "parquet", "bibtex", "ris", "csl-json", "warc", "cdxj", "bagit")
 NASTY = '50 % & {Klammer auf _x_ #1 \\ ~ ^ "Grüße" $ – ER - TY } @online{a,'

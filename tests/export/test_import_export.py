@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from archive_pipeline.auditing import audit
-from archive_pipeline.rebuilding import rebuild
+from archive_pipeline.upkeep.auditing import audit
+from archive_pipeline.upkeep.rebuilding import rebuild
 from archive_pipeline.workspace import open_workspace
 
 LEFT_OUT = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from archive_pipeline.archive.result_sets import erase_from_sets
-from archive_pipeline.rebuilding import rebuild
+from archive_pipeline.upkeep.rebuilding import rebuild
 from archive_pipeline.workspace import open_workspace
 
 

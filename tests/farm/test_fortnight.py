@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
+from archive_pipeline.ingest.scheduling import due_sources, source_healths
 from archive_pipeline.pipeline import Connections, run
-from archive_pipeline.scheduling import due_sources, source_healths
 from archive_pipeline.workspace import Workspace, open_workspace
 from tests.farm.site_farm import Answer, Farm, Host, rss, serving
 

@@ -9,7 +9,7 @@ from archive_pipeline.mail.letter import read_letter
 from archive_pipeline.mail.mailing import take_apart
 from archive_pipeline.model import Source
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
-from archive_pipeline.processing import process
+from archive_pipeline.processing.chain import process
 from archive_pipeline.testing import captured
 from tests.mail.mails import BODY, mailbox, numbered
 

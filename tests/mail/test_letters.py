@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from archive_pipeline.developing.trial import capture_file
 from archive_pipeline.model import Processed, Source
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
-from archive_pipeline.processing import process
-from archive_pipeline.trial import capture_file
+from archive_pipeline.processing.chain import process
 
 LETTERS = Path(__file__).parent / "letters"
 CASES = sorted(path.name.removesuffix(".expected.json") for path in LETTERS.glob("*.expected.json"))

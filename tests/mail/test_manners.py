@@ -16,7 +16,7 @@ from archive_pipeline.mail.manners import (
 from archive_pipeline.mail.wrapping import find_wrapper
 from archive_pipeline.model import Article, Source
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
-from archive_pipeline.processing import process
+from archive_pipeline.processing.chain import process
 from archive_pipeline.testing import captured
 from tests.mail.mails import BODY, mail
 

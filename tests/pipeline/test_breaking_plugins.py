@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from archive_pipeline.developing.trial import capture_file
 from archive_pipeline.errors import ArchivePipelineError, PluginContractError
 from archive_pipeline.model import Source
 from archive_pipeline.plugin_manager import load_plugins
-from archive_pipeline.trial import capture_file
-from archive_pipeline.workers import Workers
+from archive_pipeline.processing.workers import Workers
 
 GOOD = (
     "Neue Beratungsstelle in Heinsberg eröffnet\n\n"
@@ -251,8 +251,8 @@ import os, sys
 from pathlib import Path
 from archive_pipeline.model import Source
 from archive_pipeline.plugin_manager import load_plugins
-from archive_pipeline.trial import capture_file
-from archive_pipeline.workers import Workers
+from archive_pipeline.developing.trial import capture_file
+from archive_pipeline.processing.workers import Workers
 
 if __name__ == "__main__":
     job = (capture_file(Path(sys.argv[1])), Source(id="x"))

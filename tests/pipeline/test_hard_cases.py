@@ -18,8 +18,8 @@ from archive_pipeline.archive.reading import load_release
 from archive_pipeline.archive.releases import store_release
 from archive_pipeline.model import Article, Capture, Processed, RunReport, Source
 from archive_pipeline.pipeline import Connections, run
-from archive_pipeline.rebuilding import rebuild
-from archive_pipeline.reprocessing import reprocess
+from archive_pipeline.upkeep.rebuilding import rebuild
+from archive_pipeline.upkeep.reprocessing import reprocess
 from archive_pipeline.workspace import open_workspace
 from tests.farm.conftest import everything_known_is_recorded
 from tests.farm.site_farm import Answer, Farm, release_text, rss, serving

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from archive_pipeline.auditing import audit
-from archive_pipeline.backing_up import back_up
-from archive_pipeline.backup_files import newest_backup, verify_backup
 from archive_pipeline.pipeline import run
-from archive_pipeline.rebuilding import rebuild
-from archive_pipeline.reprocessing import reprocess
+from archive_pipeline.upkeep.auditing import audit
+from archive_pipeline.upkeep.backing_up import back_up
+from archive_pipeline.upkeep.backup_files import newest_backup, verify_backup
+from archive_pipeline.upkeep.rebuilding import rebuild
+from archive_pipeline.upkeep.reprocessing import reprocess
 from archive_pipeline.warc import files
 from archive_pipeline.workspace import open_workspace
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from archive_pipeline.archive.database import open_database
-from archive_pipeline.committing import batched
 from archive_pipeline.errors import ArchiveError
+from archive_pipeline.ingest.committing import batched
 from archive_pipeline.model import Source
 from archive_pipeline.pipeline import run
-from archive_pipeline.rebuilding import rebuild
+from archive_pipeline.upkeep.rebuilding import rebuild
 from archive_pipeline.warc import WarcStore
 from archive_pipeline.workspace import open_workspace
 
@@ -183,7 +183,7 @@ def test_a_server_that_says_nothing_changed(tmp_path: Path, serve: Any) -> None:
 KILLED = """
 import os, sys
 from pathlib import Path
-from archive_pipeline.rebuilding import rebuild
+from archive_pipeline.upkeep.rebuilding import rebuild
 from archive_pipeline.workspace import Workspace, open_workspace
 setattr(Workspace, sys.argv[2], lambda *_, **__: os._exit(9))
 rebuild(open_workspace(Path(sys.argv[1])))

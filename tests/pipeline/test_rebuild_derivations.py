@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
-from archive_pipeline.auditing import audit
 from archive_pipeline.pipeline import run
-from archive_pipeline.rebuilding import rebuild
-from archive_pipeline.reprocessing import reprocess
+from archive_pipeline.upkeep.auditing import audit
+from archive_pipeline.upkeep.rebuilding import rebuild
+from archive_pipeline.upkeep.reprocessing import reprocess
 from archive_pipeline.workspace import open_workspace
 
 TEXT = (

@@ -36,7 +36,7 @@ def register_cleaners(registry):
 """
 LOADED = """
 import sys
-from archive_pipeline import workers
+from archive_pipeline.processing import workers
 from archive_pipeline.plugin_manager import load_for_processing
 assert load_for_processing(None, {}).classifiers
 print(*sorted({"httpx2", "imap_tools", "whoosh", "tantivy", "sqlite_utils", "warcio"} & sys.modules.keys()))

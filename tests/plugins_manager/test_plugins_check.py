@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from archive_pipeline.cli.main import command_line
-from archive_pipeline.scaffolding import Kind, new_plugin
+from archive_pipeline.developing.scaffolding import Kind, new_plugin
 
 Change = Callable[[str, str, str], None]
 

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from archive_pipeline.cli.main import Settings, command_line
 from archive_pipeline.cli.plugins import plugins
+from archive_pipeline.developing.check import check_plugin
+from archive_pipeline.developing.scaffolding import KINDS, Kind, new_plugin
 from archive_pipeline.errors import ConfigError
-from archive_pipeline.plugin_check import check_plugin
-from archive_pipeline.scaffolding import KINDS, Kind, new_plugin
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from archive_pipeline.cli.main import command_line
+from archive_pipeline.developing.check import check_plugin
+from archive_pipeline.developing.scaffolding import new_plugin
 from archive_pipeline.errors import ConfigError, FetchError, RefusedError
 from archive_pipeline.model import Capture, Gone, Item
-from archive_pipeline.plugin_check import check_plugin
-from archive_pipeline.scaffolding import new_plugin
 from archive_pipeline.testing import no_network, replay_warc
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from archive_pipeline.cli import ingest
+from archive_pipeline.ingest.scheduling import due_sources
 from archive_pipeline.model import Source
-from archive_pipeline.scheduling import due_sources
 from archive_pipeline.workspace import Workspace
 
 SIX = 'schedule = "6h"'

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from archive_pipeline.archive.lock import writer_lock
-from archive_pipeline.scheduling import source_healths
+from archive_pipeline.ingest.scheduling import source_healths
 from archive_pipeline.workspace import open_workspace
 
 SIX = 'schedule = "6h"'

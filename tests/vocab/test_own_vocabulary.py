@@ -11,12 +11,12 @@ import pytest
 from archive_pipeline.classify import vocabularies
 from archive_pipeline.errors import ConfigError, PluginContractError
 from archive_pipeline.model import Article, Axis, Capture, Source
-from archive_pipeline.own_vocabulary import TABLES, apply_own, read_own
 from archive_pipeline.plugin_manager import PluginManager, load_plugins
-from archive_pipeline.processing import classify
+from archive_pipeline.processing.chain import classify
+from archive_pipeline.processing.workers import Workers
 from archive_pipeline.search.names import VocabularyNames
-from archive_pipeline.vocabulary_check import check_vocabularies
-from archive_pipeline.workers import Workers
+from archive_pipeline.vocabularies.check import check_vocabularies
+from archive_pipeline.vocabularies.own import TABLES, apply_own, read_own
 
 Write = Callable[..., Path]
 TEXT = "Heinsberg. Der Kreis Heinsberg lädt ein. "

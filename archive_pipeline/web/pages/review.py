@@ -17,10 +17,10 @@ from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.holds import HeldDocument, find_held, held_documents, held_name
 from archive_pipeline.archive.reading import load_release
 from archive_pipeline.archive.review import NO_VALUE, Case, find_case, review_cases
-from archive_pipeline.deciding import Deciding, Verdict, decisions_on, new_id, storable
+from archive_pipeline.decide.deciding import Deciding, Verdict, decisions_on, new_id, storable
 from archive_pipeline.errors import NoArchiveError
 from archive_pipeline.model import Axis, Release
-from archive_pipeline.reprocessing import take_up_released
+from archive_pipeline.upkeep.reprocessing import take_up_released
 from archive_pipeline.web.cards import source_titles
 from archive_pipeline.web.forms import checked_form, see_other
 from archive_pipeline.web.marking import Mark, Piece, marked_pieces

@@ -21,9 +21,9 @@ from archive_pipeline.archive.saved_searches import (
     list_saved,
     note_seen,
 )
-from archive_pipeline.deciding import Deciding, storable
+from archive_pipeline.decide.deciding import Deciding, storable
+from archive_pipeline.decide.following import changed_keys, keep_search, remove_search, saved_name
 from archive_pipeline.errors import ArchiveError, ArchivePipelineError, NoArchiveError
-from archive_pipeline.following import changed_keys, keep_search, remove_search, saved_name
 from archive_pipeline.search.service import SearchService
 from archive_pipeline.searching import open_search
 from archive_pipeline.web.asking import LONGEST, SORTS, Asked, Sort

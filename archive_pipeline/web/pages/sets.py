@@ -18,11 +18,11 @@ from starlette.responses import Response, StreamingResponse
 from archive_pipeline.archive.reading import load_releases
 from archive_pipeline.archive.result_sets import Frozen, SetRow, frozen_members, list_sets, open_set, verify_set
 from archive_pipeline.archive.visibility import Standing, visible_ids
-from archive_pipeline.deciding import Deciding, new_id, storable
+from archive_pipeline.decide.deciding import Deciding, new_id, storable
+from archive_pipeline.decide.freezing import SetDifference, cite_set, freeze, set_difference
 from archive_pipeline.errors import ArchiveError, ArchivePipelineError, NoArchiveError, QueryError
-from archive_pipeline.export_job import ExportRequest
-from archive_pipeline.exporting import export_to
-from archive_pipeline.freezing import SetDifference, cite_set, freeze, set_difference
+from archive_pipeline.exchange.export_job import ExportRequest
+from archive_pipeline.exchange.exporting import export_to
 from archive_pipeline.model import Release
 from archive_pipeline.searching import open_search
 from archive_pipeline.web.asking import LONGEST, Asked

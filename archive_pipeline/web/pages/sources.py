@@ -13,8 +13,8 @@ from archive_pipeline.archive.journal import RunSummary, find_run, list_runs, ru
 from archive_pipeline.archive.lock import lock_owner
 from archive_pipeline.archive.runs import SourceStatus, failures, source_status
 from archive_pipeline.errors import ArchiveError, NoArchiveError
+from archive_pipeline.ingest.scheduling import SourceHealth, source_healths
 from archive_pipeline.model import Source
-from archive_pipeline.scheduling import SourceHealth, source_healths
 from archive_pipeline.searching import open_search
 from archive_pipeline.web.asking import Asked, Condition
 from archive_pipeline.web.cards import cards_of

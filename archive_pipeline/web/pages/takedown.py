@@ -19,10 +19,10 @@ from archive_pipeline.archive.reading import load_releases
 from archive_pipeline.archive.rights_forms import TakedownRequest, TakedownStep
 from archive_pipeline.archive.takedown import Case, find_cases, load_case
 from archive_pipeline.archive.visibility import EVERYTHING
-from archive_pipeline.deciding import Deciding, storable
+from archive_pipeline.decide.deciding import Deciding, storable
+from archive_pipeline.decide.hiding import Asked, decide_case, hide_at_once, open_case, take_step
+from archive_pipeline.decide.taking_down import ErasurePlan, erase, erasure_of, finish_erasures, plan_erasure
 from archive_pipeline.errors import ArchiveError, ArchivePipelineError, NoArchiveError
-from archive_pipeline.hiding import Asked, decide_case, hide_at_once, open_case, take_step
-from archive_pipeline.taking_down import ErasurePlan, erase, erasure_of, finish_erasures, plan_erasure
 from archive_pipeline.web.cards import Card, releases_as_cards
 from archive_pipeline.web.forms import checked_form, see_other
 from archive_pipeline.web.rendering import Site, render, site_of

@@ -14,9 +14,9 @@ from archive_pipeline.accounts import Accounts, accounts_file
 from archive_pipeline.archive.lock import writer_lock
 from archive_pipeline.archive.saved_searches import SavedSearch
 from archive_pipeline.archive.takedown import find_cases
-from archive_pipeline.deciding import Deciding
+from archive_pipeline.decide.deciding import Deciding
+from archive_pipeline.decide.following import keep_search, remove_search
 from archive_pipeline.errors import ArchiveError, ConfigError
-from archive_pipeline.following import keep_search, remove_search
 from archive_pipeline.web.access import choose_access, read_networks
 from archive_pipeline.workspace import utc_now
 

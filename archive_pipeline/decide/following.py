@@ -8,7 +8,7 @@ from datetime import date
 from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.saved_searches import Change, SavedSearch, find_saved, list_saved
 from archive_pipeline.archive.search_forms import SavedSearchDecision
-from archive_pipeline.deciding import Deciding, new_id, storable
+from archive_pipeline.decide.deciding import Deciding, new_id, storable
 from archive_pipeline.errors import ArchiveError, ConfigError
 from archive_pipeline.search.cursor import Sort
 from archive_pipeline.search.parser import Match, ParsedQuery

@@ -28,7 +28,7 @@ from archive_pipeline.model import (
     Source,
     Tag,
 )
-from archive_pipeline.plugin_discovery import BUILTIN
+from archive_pipeline.plugin_loading.discovery import BUILTIN
 from archive_pipeline.plugin_manager import PluginManager
 from archive_pipeline.protocols import Classifier, Cleaner, Explainer
 from archive_pipeline.registry import Entry

@@ -17,10 +17,10 @@ import tomlkit
 
 from archive_pipeline.errors import ConfigError
 from archive_pipeline.model import Vocabulary
-from archive_pipeline.own_vocabulary import FOLDER, TABLES, read_own
 from archive_pipeline.sources.config import parse_toml, read_text
 from archive_pipeline.sources.problems import did_you_mean
 from archive_pipeline.sources.tables import slug
+from archive_pipeline.vocabularies.own import FOLDER, TABLES, read_own
 
 __all__ = ["COLUMNS", "NewEntry", "add_entries", "read_csv"]
 

@@ -19,14 +19,14 @@ from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.holds import released_here, waiting_records
 from archive_pipeline.archive.reading import derived_tags, load_releases
 from archive_pipeline.archive.runs import known_source
-from archive_pipeline.committing import logged_tx, take_up
+from archive_pipeline.decide.taking_down import finish_erasures
 from archive_pipeline.errors import ArchiveError, FixityError
+from archive_pipeline.ingest.committing import logged_tx, take_up
 from archive_pipeline.model import Article, Axis, Capture, Processed, Release, Source, Tag
-from archive_pipeline.processing import classify, let_through
-from archive_pipeline.reusing import update_reuse
-from archive_pipeline.taking_down import finish_erasures
+from archive_pipeline.processing.chain import classify, let_through
+from archive_pipeline.processing.workers import Job, Workers
+from archive_pipeline.upkeep.reusing import update_reuse
 from archive_pipeline.warc import DerivationLog, StoredCapture, WarcStore
-from archive_pipeline.workers import Job, Workers
 from archive_pipeline.workspace import SOFTWARE, Workspace, utc_now
 
 __all__ = [

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TextIO
 
 from archive_pipeline.archive.extracts import source_titles
-from archive_pipeline.bagging import write_bags
 from archive_pipeline.errors import ArchiveError
+from archive_pipeline.exchange.bagging import write_bags
+from archive_pipeline.exchange.export_captures import cdxj_name, write_captures, write_cdxj
+from archive_pipeline.exchange.export_job import ExportJob, ExportRequest, chosen_for
 from archive_pipeline.export.bagit import is_bag, verify_bag
 from archive_pipeline.export.citations import Citations
 from archive_pipeline.export.jsonl import JsonLines
@@ -29,8 +31,6 @@ from archive_pipeline.export.manifest import (
     write_manifest,
 )
 from archive_pipeline.export.table import write_parquet
-from archive_pipeline.export_captures import cdxj_name, write_captures, write_cdxj
-from archive_pipeline.export_job import ExportJob, ExportRequest, chosen_for
 from archive_pipeline.protocols import Exporter
 from archive_pipeline.workspace import Workspace
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from pydantic.dataclasses import dataclass
 
 from archive_pipeline.archive.lock import writer_lock
-from archive_pipeline.backup_files import (
+from archive_pipeline.errors import ArchiveError, FixityError
+from archive_pipeline.upkeep.backup_files import (
     DATA,
     Entry,
     Manifest,
@@ -25,7 +26,6 @@ from archive_pipeline.backup_files import (
     sync_folder,
     verify_backup,
 )
-from archive_pipeline.errors import ArchiveError, FixityError
 from archive_pipeline.workspace import CONFIG_NAME, utc_now
 
 __all__ = ["Restored", "restore"]

@@ -12,9 +12,9 @@ from archive_pipeline.archive.runs import source_status
 from archive_pipeline.clean.learned import learn
 from archive_pipeline.errors import ConfigError, FixityError
 from archive_pipeline.model import Article, LearnedLine, LearnedProfile
-from archive_pipeline.processing import clean
-from archive_pipeline.reprocessing import source_of
+from archive_pipeline.processing.chain import clean
 from archive_pipeline.sources.problems import did_you_mean
+from archive_pipeline.upkeep.reprocessing import source_of
 from archive_pipeline.workspace import SOFTWARE, Workspace, utc_now
 
 __all__ = ["LEAST", "Lesson", "learn_source", "unlearned"]

@@ -34,17 +34,17 @@ from archive_pipeline.archive.extracts import (
 from archive_pipeline.archive.runs import follow_access, record_source
 from archive_pipeline.archive.takedown import erased_payloads
 from archive_pipeline.archive.verification import release_count
-from archive_pipeline.committing import TakingUp, batched, take_up
 from archive_pipeline.errors import ArchiveError, FixityError
+from archive_pipeline.exchange.exporting import verify_export
 from archive_pipeline.export.bagit import is_bag
 from archive_pipeline.export.manifest import find_manifest
-from archive_pipeline.exporting import verify_export
+from archive_pipeline.ingest.committing import TakingUp, batched, take_up
 from archive_pipeline.model import Source
-from archive_pipeline.reusing import update_reuse
+from archive_pipeline.processing.workers import Workers
+from archive_pipeline.upkeep.reusing import update_reuse
 from archive_pipeline.warc import DerivationLog, Derived, WarcStore, update_cdxj
 from archive_pipeline.warc.derivations import text_sha256
 from archive_pipeline.warc.transfer import CaptureRecords, parse_capture
-from archive_pipeline.workers import Workers
 from archive_pipeline.workspace import SOFTWARE, Workspace, utc_now
 
 __all__ = ["Imported", "import_export", "is_export"]

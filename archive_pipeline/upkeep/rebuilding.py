@@ -18,10 +18,10 @@ from archive_pipeline.archive.profiles import read_profiles, record_profiles
 from archive_pipeline.archive.rights_forms import Erasure
 from archive_pipeline.archive.runs import adopt_frontier, adopt_journal, follow_access, record_source
 from archive_pipeline.archive.saved_searches import adopt_seen
-from archive_pipeline.committing import TakingUp, batched
+from archive_pipeline.decide.taking_down import clear_files, finish_rebuilt, remove_other_indexes
 from archive_pipeline.errors import ArchiveError, FixityError
-from archive_pipeline.reusing import update_reuse
-from archive_pipeline.taking_down import clear_files, finish_rebuilt, remove_other_indexes
+from archive_pipeline.ingest.committing import TakingUp, batched
+from archive_pipeline.upkeep.reusing import update_reuse
 from archive_pipeline.warc import update_cdxj
 from archive_pipeline.workspace import SOFTWARE, Workspace, utc_now
 

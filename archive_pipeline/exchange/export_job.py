@@ -18,9 +18,9 @@ from archive_pipeline.archive.extracts import (
 )
 from archive_pipeline.archive.result_sets import ResultSet, frozen_releases
 from archive_pipeline.archive.visibility import EVERYTHING, Standing, seen_by
+from archive_pipeline.exchange.extracting import Truth
 from archive_pipeline.export.manifest import Figures, FileEntry, Manifest
 from archive_pipeline.export.table import COLUMNS
-from archive_pipeline.extracting import Truth
 from archive_pipeline.language.analysis import ANALYSIS_VERSION
 from archive_pipeline.model import Release
 from archive_pipeline.searching import open_search

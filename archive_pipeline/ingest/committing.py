@@ -32,10 +32,10 @@ from archive_pipeline.archive.frontier import is_substitute, restore
 from archive_pipeline.archive.releases import Stored, restore_release, store_derivation, store_release
 from archive_pipeline.errors import FixityError
 from archive_pipeline.model import Capture, Processed, Release, Source
-from archive_pipeline.processing import let_through
+from archive_pipeline.processing.chain import let_through
+from archive_pipeline.processing.workers import Workers
 from archive_pipeline.warc import DerivationLog, Derived, StoredCapture, WarcStore
 from archive_pipeline.warc.derivations import text_sha256
-from archive_pipeline.workers import Workers
 from archive_pipeline.workspace import SOFTWARE
 
 __all__ = ["Ledger", "TakingUp", "batched", "logged_tx", "take_up"]

@@ -18,7 +18,7 @@ from pathlib import Path
 from archive_pipeline.errors import ArchivePipelineError, PluginContractError
 from archive_pipeline.model import Capture, Failure, LearnedProfile, Processed, Source, TopicModel
 from archive_pipeline.plugin_manager import PluginManager, load_for_processing
-from archive_pipeline.processing import process
+from archive_pipeline.processing.chain import process
 
 __all__ = ["Job", "Workers"]
 

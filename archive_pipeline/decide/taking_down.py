@@ -37,9 +37,9 @@ from archive_pipeline.archive.takedown import (
     texts_of,
 )
 from archive_pipeline.clean.page import CapturePage
-from archive_pipeline.committing import take_up
-from archive_pipeline.deciding import Deciding, new_id, storable
+from archive_pipeline.decide.deciding import Deciding, new_id, storable
 from archive_pipeline.errors import ArchiveError, CleanError
+from archive_pipeline.ingest.committing import take_up
 from archive_pipeline.model import Capture
 from archive_pipeline.warc import Span, erase_spans, record_spans
 from archive_pipeline.workspace import Workspace, utc_now

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from archive_pipeline.archive.extracts import chosen_captures, chosen_ids
-from archive_pipeline.export_job import BEGINNING, ExportJob
-from archive_pipeline.extracting import Held, all_groups, sorted_lines
+from archive_pipeline.exchange.export_job import BEGINNING, ExportJob
+from archive_pipeline.exchange.extracting import Held, all_groups, sorted_lines
 from archive_pipeline.warc.cdxj import cdxj_line
 from archive_pipeline.warc.record import Member, members
 from archive_pipeline.warc.transfer import WarcCopy

@@ -20,7 +20,9 @@ from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.reading import last_seq
 from archive_pipeline.archive.verification import release_count
-from archive_pipeline.backup_files import (
+from archive_pipeline.errors import ArchiveError, FixityError
+from archive_pipeline.sources.secrets import SECRETS_FILE
+from archive_pipeline.upkeep.backup_files import (
     DATA,
     DATABASE,
     UNFINISHED,
@@ -35,8 +37,6 @@ from archive_pipeline.backup_files import (
     sync_folder,
     write_manifest,
 )
-from archive_pipeline.errors import ArchiveError, FixityError
-from archive_pipeline.sources.secrets import SECRETS_FILE
 from archive_pipeline.workspace import CONFIG_NAME, SOFTWARE, Workspace, utc_now
 
 __all__ = ["BackedUp", "back_up"]

@@ -16,9 +16,9 @@ from archive_pipeline.archive.reading import find_release
 from archive_pipeline.archive.rights_forms import TakedownRequest, TakedownStep
 from archive_pipeline.archive.takedown import load_case, next_case
 from archive_pipeline.archive.visibility import EVERYTHING
-from archive_pipeline.deciding import Deciding, new_id, storable
+from archive_pipeline.decide.deciding import Deciding, new_id, storable
+from archive_pipeline.decide.taking_down import finish_erasures
 from archive_pipeline.errors import ArchiveError, IndexingError, LockedError
-from archive_pipeline.taking_down import finish_erasures
 from archive_pipeline.workspace import Workspace
 
 __all__ = ["Asked", "decide_case", "hide_at_once", "open_case", "take_step"]

@@ -11,11 +11,11 @@ from typing import Any, Literal
 from archive_pipeline.errors import PluginError
 from archive_pipeline.fetch.preset import PresetFetcher
 from archive_pipeline.model import Source
-from archive_pipeline.plugin_discovery import attempt
+from archive_pipeline.plugin_loading.discovery import attempt
+from archive_pipeline.plugin_loading.rules import RULES_NAME
 from archive_pipeline.plugin_manager import PluginManager, PluginRecord, load_one
 from archive_pipeline.protocols import Fetcher
 from archive_pipeline.registry import Entry
-from archive_pipeline.rules import RULES_NAME
 from archive_pipeline.testing.fixtures import SUFFIX, SourceFixture, fixtures_of
 from archive_pipeline.testing.material import RELEASE
 from archive_pipeline.testing.sources import RulesContract, SourceContract

@@ -45,7 +45,7 @@ from archive_pipeline.model import (
     Source,
     Unmodified,
 )
-from archive_pipeline.processing import check_item
+from archive_pipeline.processing.chain import check_item
 from archive_pipeline.protocols import Fetcher
 from archive_pipeline.registry import Entry
 from archive_pipeline.sources import secret

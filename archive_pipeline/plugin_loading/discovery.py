@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Literal, TypeVar
 
 from archive_pipeline.errors import ArchivePipelineError, PluginError, PluginLoadError
-from archive_pipeline.rules import RULES_NAME
+from archive_pipeline.plugin_loading.rules import RULES_NAME
 
 __all__ = [
     "BUILTIN",
@@ -43,6 +43,7 @@ BUILTIN = "builtin"
 """The name of the plugin that holds the core's own parts."""
 
 ENTRY_POINTS = "archive_pipeline"
+_PACKAGE = Path(__file__).parents[1]
 _BESIDES = {"__pycache__", "conftest.py", "fixtures", "tests"}
 MAX_SAID = 500
 """How many characters of an error's message are kept."""
@@ -84,7 +85,7 @@ def _said(error: BaseException) -> str:
 
 def _place(error: BaseException) -> str:
     """The last line of the plugin's code that was running, as `` (file.py:12)``; empty when none was."""
-    own = str(Path(__file__).parent)
+    own = str(_PACKAGE)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith((own, "<")):
             return f" ({Path(frame.filename).name}:{frame.lineno})"
@@ -96,7 +97,7 @@ def built_in(module: str) -> Candidate:
     return Candidate(
         name=BUILTIN,
         origin="built-in",
-        path=Path(__file__).resolve().parent / "__init__.py",
+        path=_PACKAGE.resolve() / "__init__.py",
         version=_version("archive-pipeline"),
         load=partial(importlib.import_module, module),
     )

@@ -8,7 +8,7 @@ from typing import Literal
 from archive_pipeline.classify.gazetteer import builtin_gazetteer
 from archive_pipeline.classify.vocabulary import MUNICIPALITY
 from archive_pipeline.model import Axis, Vocabulary, VocabularyEntry
-from archive_pipeline.own_vocabulary import OWN, OwnEntry, OwnVocabulary
+from archive_pipeline.vocabularies.own import OWN, OwnEntry, OwnVocabulary
 
 __all__ = ["Finding", "check_vocabularies"]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from archive_pipeline.archive.extracts import Unit, choose_unit, coverage, units
 from archive_pipeline.archive.runs import known_source
+from archive_pipeline.exchange.export_captures import write_captures
+from archive_pipeline.exchange.export_job import BEGINNING, ExportJob
+from archive_pipeline.exchange.extracting import Held, Truth
 from archive_pipeline.export.bagit import acquisition_page, finish_bag
 from archive_pipeline.export.jsonl import JsonLines
 from archive_pipeline.export.manifest import NAME, file_entry, write_manifest
-from archive_pipeline.export_captures import write_captures
-from archive_pipeline.export_job import BEGINNING, ExportJob
-from archive_pipeline.extracting import Held, Truth
 from archive_pipeline.workspace import SOFTWARE
 
 __all__ = ["write_bags"]

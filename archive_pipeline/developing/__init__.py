@@ -1,0 +1,1 @@
+"""What authors of plugins work with: new plugins, recordings, trials, checks."""

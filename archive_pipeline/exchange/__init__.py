@@ -1,0 +1,1 @@
+"""What leaves an archive and comes back: exports, bags, imports."""

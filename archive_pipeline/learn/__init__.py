@@ -1,0 +1,1 @@
+"""What an archive learns of its releases, and how well its tags agree with people."""

@@ -1,0 +1,1 @@
+"""Keeping an archive sound: audits, backups, rebuilding, cleaning again, re-use."""

@@ -1,0 +1,1 @@
+"""An archive's own names: kept, checked, imported."""
