@@ -1,7 +1,7 @@
 """The core's own parts, registered through the same hooks as everybody's.
 
 Nothing here has a privilege: a part can be replaced by blocking none and adding another under its own name. Cleaners,
-vocabularies and classifiers are in `builtin_processing`, which workers load alone.
+vocabularies and classifiers are in `processing.builtin`, which workers load alone.
 """
 
 import sqlite3

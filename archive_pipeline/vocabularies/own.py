@@ -2,7 +2,7 @@
 
 A table with a new value is an entry of its own; one whose value is known changes that entry: what it says takes the
 place of what is packaged, its variants are added to those that are there. An archive's own word wins; `vocab check`
-(vocabulary_check.py) names every place where it does.
+(check.py) names every place where it does.
 """
 
 import hashlib
