@@ -50,7 +50,7 @@ def register_index_engines(registry: Registry[IndexEngine]) -> None:
 
 @hookimpl
 def register_exporters(registry: Registry[Exporter]) -> None:
-    """JSON Lines, CSV, citations; what needs more than a stream of releases is in `exporting`."""
+    """JSON Lines, CSV, citations; what needs more than a stream of releases is in `exchange.exporting`."""
     registry.add("jsonl", JsonLines())
     registry.add("csv", CommaSeparated())
     registry.add("bibtex", BibTeX())

@@ -21,6 +21,7 @@ peer the ratio, of queries that of p95.
 
 import argparse
 import gc
+import hashlib
 import importlib.util
 import json
 import math
@@ -84,6 +85,7 @@ PHRASES = (
 class Document:
     """One release of the corpus."""
 
+    number: int
     key: str
     title: str
     text: str
@@ -126,7 +128,8 @@ def documents(count: int, start: int = 0) -> Iterator[Document]:
     """The corpus; document n is the same in every run."""
     made = _shared_corpus(count, start) if CORPUS.is_file() else _own_corpus(count, start)
     for number, (title, text, day, tags) in enumerate(made, start=start):
-        yield Document(key=f"{number:012x}", title=title, text=text, published=day, tags=tags)
+        key = hashlib.sha256(str(number).encode()).hexdigest()[:12]  # as release ids are
+        yield Document(number=number, key=key, title=title, text=text, published=day, tags=tags)
 
 
 def _shared_corpus(count: int, start: int) -> Iterator[tuple[str, str, date, dict[str, tuple[str, ...]]]]:
@@ -428,7 +431,7 @@ class Fts5:
 
     def write(self, documents: Sequence[Document]) -> None:
         for document in documents:
-            number = int(document.key, 16)
+            number = document.number
             row = (number, document.key, document.text, document.published.isoformat())
             self._db.execute("INSERT INTO document VALUES (?, ?, ?, ?)", row)
             stems = (number, " ".join(_stems(document.title)), " ".join(_stems(document.text)))
