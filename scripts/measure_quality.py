@@ -6,6 +6,7 @@ Prints one line per figure as a Markdown table (docs/quality.md), or all figures
 data lies in ../shared/eval and is no part of the product.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -128,12 +129,18 @@ PARTS = {"cleaning": cleaning, "tagging": tagging, "retrieval": retrieval}
 
 
 def main() -> None:
-    names = [word for word in sys.argv[1:] if word in PARTS] or list(PARTS)
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("parts", nargs="*", metavar="cleaning|tagging|retrieval")
+    options.add_argument("--json", action="store_true")
+    chosen = options.parse_args()
+    names = chosen.parts or list(PARTS)
+    if not set(names) <= set(PARTS):
+        options.error(f"parts are {', '.join(PARTS)}")
     if not EVAL.is_dir():
         sys.exit("../shared/eval is not here: there is nothing to measure with")
     with TemporaryDirectory() as folder:
         figures = {name: PARTS[name](Path(folder)) for name in names}
-    if "--json" in sys.argv:
+    if chosen.json:
         print(json.dumps(figures, ensure_ascii=False, indent=1))
         return
     for name, values in figures.items():
