@@ -44,6 +44,7 @@ _MAX_CHOICES, _MIN_CHOICES = 512, 64
 """Ways to write a phrase that are looked for, when its words have several keys: fewer when they may be spread."""
 
 _LONGEST_PREFIX = 100
+_VARIED = 13
 _KEPT = 1_000
 
 
@@ -74,14 +75,17 @@ class Vocabulary:
 
     def _one_edit_away(self, field: str, form: str) -> list[str]:
         """Hundreds of words looked up one by one are found sooner than the thousands with the same first letter are
-        read; those with unusual letters, which are few, are read."""
-        places, name = range(1, len(form) + 1), f"{field}_form"
+        read; of long words only the first letters are varied, as few begin with all of these. Those with unusual
+        letters, which are few, are read."""
+        places, name = range(1, min(len(form) + 1, _VARIED)), f"{field}_form"
         made = {form, *(form[:place] + form[place + 1 :] for place in places)}
         for letter in LETTERS + DIGITS if form[0].isdigit() else LETTERS:
             made.update(form[:place] + letter + form[place:] for place in places)
             made.update(form[:place] + letter + form[place + 1 :] for place in places)
-        unusual = [term for term, _ in self._searcher.terms_with_prefix(f"{field}_odd", form[:1])]
-        return [*(word for word in made if self._searcher.doc_freq(name, word)), *unusual]
+        alike = self._searcher.terms_with_prefix(name, form[:_VARIED]) if len(form) >= _VARIED else ()
+        unusual = self._searcher.terms_with_prefix(f"{field}_odd", form[:1])
+        found = (word for word in made if self._searcher.doc_freq(name, word))
+        return list({*found, *(term for term, _ in alike), *(term for term, _ in unusual)})
 
 
 class Translation:
