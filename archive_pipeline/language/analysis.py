@@ -26,7 +26,7 @@ __all__ = [
     "token_fields",
 ]
 
-ANALYSIS_VERSION = "de-1"
+ANALYSIS_VERSION = "de-2"
 """Changes with every change of rules or word lists; an index built with another version must be rebuilt."""
 
 PARAGRAPH_GAP = 10
@@ -315,7 +315,7 @@ def _other_tokens(match: re.Match[str], position: int) -> Iterator[TokenFields]:
         if 1 <= int(month) <= len(MONTHS):
             yield from _date_tokens(int(day), int(month), year, (position, start, end))
             return
-    digits = _NO_DIGIT.sub("", surface) if kind == "thousands" else surface.replace(":", ".")
+    digits = _NO_DIGIT.sub("", surface) if kind == "thousands" else "".join(surface.split()).replace(":", ".")
     if len(digits) == 2:
         digits = str(int(digits))
     yield TokenFields(digits, position, start, end, "number", digits)

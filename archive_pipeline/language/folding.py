@@ -22,7 +22,8 @@ def fold(word: str) -> str:
     composed = unicodedata.normalize("NFC", word.translate(_DROP_INVISIBLE)).lower().translate(_SPELL_OUT)
     if composed.isascii():
         return composed
-    return _MARKS.sub("", unicodedata.normalize("NFKD", composed)).lower().translate(_SPELL_OUT)
+    spelt_out = _MARKS.sub("", unicodedata.normalize("NFKD", composed)).lower().translate(_SPELL_OUT)
+    return "".join(spelt_out.split())  # one Arabic letter stands for four words
 
 
 def reduce_umlauts(folded: str) -> str:
