@@ -67,6 +67,9 @@ BYTES_A_BATCH = 32_000_000
 SECONDS_A_BATCH = 3.0
 """Captures share one sync and one transaction until one of these is reached."""
 
+LAST_SECONDS = 60.0
+"""What archiving may still take in a run that was stopped: it may have been stopped because a document has no end."""
+
 
 def run(
     workspace: Workspace,
@@ -127,6 +130,21 @@ def _terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Interrupt the block as Ctrl-C does when it takes longer; the next run takes up what it leaves undone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @dataclass(slots=True)
@@ -287,7 +305,8 @@ class _Journey:
                         self._flush()
             except KeyboardInterrupt:
                 self.stop.set()
-                self._flush()
+                with _at_most(LAST_SECONDS):
+                    self._flush()
                 raise
             self._flush()
 

@@ -184,6 +184,7 @@ class Workspace:
             vocab=self.vocab_folder,
             profiles=profiles,
             topic_model=topic_model,
+            persons=self.config.archive.persons != "off",
         )
 
     def has_captures(self) -> bool:
@@ -250,6 +251,7 @@ class Workspace:
                 if done:
                     record_checksums(self.index_folder)
                 return done
+            _log.warning("Der Suchindex kennt Änderungen, die das Archiv nicht hat. Er wird daraus neu aufgebaut.")
         except LockedError:
             raise
         except IndexingError as error:
@@ -260,12 +262,13 @@ class Workspace:
             index.close()
         return self.rebuild_index(db)
 
-    def rebuild_index(self, db: Database) -> int:
-        """Build the index beside the old one, then put it in its place. What a killed rebuild has built is taken up.
-        Returns how many releases were put in."""
-        done = self.build_index(db, resume=True)
-        self.remove_index()
+    def rebuild_index(self, db: Database, *, resume: bool = True) -> int:
+        """Build the index beside the old one, then put it in its place; readers wait for the moment between. What a
+        killed rebuild has built is taken up, unless without `resume`. Returns how many releases were put in."""
+        done = self.build_index(db, resume=resume)
+        old = self.set_aside_index()
         self.install_index()
+        shutil.rmtree(old, ignore_errors=True)
         return done
 
     def build_index(self, db: Database, *, resume: bool = False) -> int:
@@ -307,11 +310,15 @@ class Workspace:
 
     def remove_index(self) -> None:
         """Take the index away in one step: half an index must never pass for a whole one."""
+        shutil.rmtree(self.set_aside_index(), ignore_errors=True)
+
+    def set_aside_index(self) -> Path:
+        """Where the index lies that was in use; as long as it lies there, readers wait for the one in its place."""
         old = self._beside(".old")
         shutil.rmtree(old, ignore_errors=True)
         if self.index_folder.exists():
             self.index_folder.rename(old)
-        shutil.rmtree(old, ignore_errors=True)
+        return old
 
     def install_index(self) -> None:
         """Put what `build_index` built in the place of the index that was removed."""

@@ -50,6 +50,9 @@ REFUSED_FOR = timedelta(days=7)
 GONE_FOR = timedelta(days=30)
 """After this a release that was gone is looked for again: sites come back from repairs and moves."""
 
+WRONG_CLOCK = timedelta(days=366)
+"""Nothing is planned further ahead: such a time was noted while the clock was wrong, and counts as over."""
+
 ATTEMPTS = 8
 """After so many failures in a row, about two weeks, an item that its source no longer offers is given up."""
 
@@ -72,9 +75,9 @@ FROM item
 WHERE source_id = :source_id AND (
   state = 'pending'
   OR state = 'failed' AND (last_seen_at >= :visited OR failures < :attempts)
-    AND (NOT :patient OR next_attempt_at IS NULL OR next_attempt_at <= :now)
+    AND (NOT :patient OR next_attempt_at IS NULL OR next_attempt_at <= :now OR next_attempt_at > :beyond)
   OR state IN ('refused', 'gone') AND last_seen_at >= :visited
-    AND (NOT :patient OR next_attempt_at IS NULL OR next_attempt_at <= :now)
+    AND (NOT :patient OR next_attempt_at IS NULL OR next_attempt_at <= :now OR next_attempt_at > :beyond)
 ) AND (:since IS NULL OR published IS NULL OR published >= :since)
 ORDER BY state <> 'pending', failures, first_seen_at, rowid
 LIMIT :limit
@@ -83,7 +86,8 @@ LIMIT :limit
 CHECKS = """
 SELECT source_id, key, url, title, published, media_type, fingerprint, 1 AS is_check
 FROM item
-WHERE source_id = :source_id AND state IN ('captured', 'gone') AND next_check_at <= :now
+WHERE source_id = :source_id AND state IN ('captured', 'gone')
+  AND (next_check_at <= :now OR next_check_at > :beyond)
   AND NOT (state = 'gone' AND last_seen_at >= :visited)
 ORDER BY next_check_at, rowid LIMIT :limit
 """
@@ -146,6 +150,7 @@ def due_items(
     values: dict[str, str | int | bool | None] = {
         "source_id": source_id,
         "now": now.isoformat(),
+        "beyond": (now + WRONG_CLOCK).isoformat(),
         "visited": visited.isoformat(),
         "since": since.isoformat() if since else None,
         "patient": patient,

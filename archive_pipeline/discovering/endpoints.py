@@ -190,8 +190,10 @@ def _text(value: object, inner: str) -> str:
 
 def _is_day(text: str) -> bool:
     if text.isascii() and text.isdigit():
+        if len(text) not in (10, 13):
+            return False
         seconds = int(text) / (1000 if len(text) == 13 else 1)
-        return len(text) in (10, 13) and 2000 <= datetime.fromtimestamp(seconds, UTC).year <= 2100
+        return 2000 <= datetime.fromtimestamp(seconds, UTC).year <= 2100
     return (parse_iso(text) or parse_day(text)) is not None
 
 

@@ -21,6 +21,7 @@ from archive_pipeline.warc import Exchange, Previous, decode_body
 
 __all__ = [
     "COMPLETE",
+    "LATER",
     "REDIRECTS",
     "Answer",
     "Question",
@@ -31,7 +32,10 @@ __all__ = [
     "too_large",
 ]
 
-TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 509, *range(520, 531)})
+"""Answers that may be others later. 520 to 530 are what a content delivery network (Cloudflare) says in the place of a
+server that it can't reach, 509 a hoster whose customer's traffic is used up."""
+
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 COMPLETE = frozenset({200, 203})
 GONE = frozenset({404, 410})

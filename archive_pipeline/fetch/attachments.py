@@ -21,7 +21,7 @@ from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from archive_pipeline.address import canonical_url, registrable_domain
 from archive_pipeline.errors import FetchError, TransientFetchError
-from archive_pipeline.fetch.discovery import absolute_url, plain_text
+from archive_pipeline.fetch.discovery import MAX_MARKUP, absolute_url, plain_text
 from archive_pipeline.fetch.options import HttpOptions
 from archive_pipeline.model import Capture, CaptureResult, Item, Source, Unmodified
 from archive_pipeline.protocols import FetchContext
@@ -31,8 +31,8 @@ __all__ = ["MAX_ATTACHMENTS", "capture_page", "linked_documents"]
 MAX_ATTACHMENTS = 10
 """Documents of one page that are taken; a release has one or two, a page with more is a collection."""
 
-MAX_MARKUP = 8_000_000
-"""Bytes of HTML beyond which a page is not searched for links; cleaning refuses such pages, too."""
+MOST_LINKS = 5000
+"""Links of a page that are judged, each with all elements around it; real pages have some hundred."""
 
 TYPES = {
     "pdf": "application/pdf",
@@ -139,7 +139,7 @@ def linked_documents(page: Capture, item: Item) -> tuple[Item, ...]:
     base = absolute_url(str(tree.xpath("string(//base/@href)")), page.target) or page.target
     domains = _own_domains(tree, base, page.target)
     found: dict[str, Item] = {}
-    for link in _content_links(tree):
+    for link in _content_links(tree, MOST_LINKS):
         url = absolute_url(cast("str", link.get("href")), base)
         media_type = _document_type(link, url) if url else None
         if url is None or media_type is None or registrable_domain(url) not in domains:
@@ -171,8 +171,9 @@ def _own_domains(tree: HtmlElement, base: str, target: str) -> frozenset[str]:
     return frozenset(registrable_domain(url) for url in (target, *assets) if url)
 
 
-def _content_links(tree: HtmlElement) -> Iterator[HtmlElement]:
-    """Links of the main content: `main` where the page has one, without what stands around and beside it."""
+def _content_links(tree: HtmlElement, most: int) -> Iterator[HtmlElement]:
+    """Links of the main content: `main` where the page has one, without what stands around and beside it. Not more than
+    `most` are looked at."""
     mains = tree.xpath("//main | //*[@role='main']")
     root = mains[0] if len(mains) == 1 else tree
     around_title = {ancestor for title in root.iter("h1") for ancestor in title.iterancestors()}
@@ -184,8 +185,12 @@ def _content_links(tree: HtmlElement) -> Iterator[HtmlElement]:
             heading = _text(element)
         elif element.tag != "a" or not element.get("href") or OTHER_RELEASES.search(heading):
             continue
-        elif _is_content(element, root, around_title, heading):
-            yield element
+        elif most == 0:
+            return
+        else:
+            most -= 1
+            if _is_content(element, root, around_title, heading):
+                yield element
 
 
 def _is_content(link: HtmlElement, root: HtmlElement, around_title: set[HtmlElement], heading: str) -> bool:

@@ -85,9 +85,9 @@ class SourceContext:
         self.kept_bookmark: str | None = None
         self.notices: list[str] = []
         options = source.options
-        settings = settings_hash(
-            source_settings(source), options.model_dump_json() if isinstance(options, BaseModel) else ""
-        )
+        # a plugin's settings may hold what is no JSON
+        told = options.model_dump_json(fallback=_kind_of) if isinstance(options, BaseModel) else ""
+        settings = settings_hash(source_settings(source), told)
         self._recorder = Recorder(source=source, settings=settings, fetcher=fetcher, store=store, stored=stored)
         self._requester = Requester(
             source=source,
@@ -296,6 +296,10 @@ class SourceContext:
             told = self._requester.ask(test, tries=1)
             caught = told.outcome == "unmodified"
             self._recorder.keep(replace(told, body=b"", complete=False) if caught else told)
+
+
+def _kind_of(value: object) -> str:
+    return type(value).__qualname__
 
 
 def _kind(parent: Capture | None) -> CaptureKind:

@@ -1,6 +1,7 @@
 """What fetchers that read lists from the web share: a list or an error, addresses and titles out of what it says."""
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Annotated
 from urllib.parse import unquote, unquote_plus, urljoin, urlsplit, urlunsplit
@@ -11,11 +12,12 @@ from pydantic import Field
 from w3lib.encoding import html_to_unicode
 from w3lib.html import remove_tags, replace_entities
 
-from archive_pipeline.errors import FetchError, RefusedError
+from archive_pipeline.errors import FetchError, RefusedError, TooLargeError
 from archive_pipeline.fetch.options import HttpOptions
 from archive_pipeline.model import Capture, CaptureResult, Gone, Refused, Source
 
 __all__ = [
+    "MAX_MARKUP",
     "SHELL",
     "ListOptions",
     "absolute_url",
@@ -30,6 +32,10 @@ __all__ = [
 BREAK = re.compile(r"</?(br|p|div|li|h[1-6])\b[^<>]*>", re.IGNORECASE)
 """Tags that stand for the space between two words."""
 
+MAX_MARKUP = 8_000_000
+"""Bytes of a page beyond which it is neither a list nor a release that a person reads; parsed it can take a hundred
+times as much memory."""
+
 MAX_ADDRESS = 8000
 """Longer addresses (characters) are no addresses; RFC 9110, 4.1 asks everybody to support this many bytes."""
 
@@ -42,7 +48,7 @@ PATH_PARAMETER = re.compile(r";([^;/=]*)(?:=[^;/]*)?")
 SHELL = 200
 """A page with scripts and less text than this (characters) is a shell that a browser would fill."""
 
-TEXT = "//body//text()[not(ancestor::script or ancestor::style or ancestor::noscript or ancestor::template)]"
+UNREAD = frozenset({"script", "style", "noscript", "template"})
 
 
 class ListOptions(HttpOptions):
@@ -118,11 +124,17 @@ def plain_text(markup: str) -> str:
 
 
 def html_tree(capture: Capture) -> Selector:
-    """The page as a tree, an empty one for an empty page. Raises FetchError when it is no HTML."""
+    """The page as a tree, an empty one for an empty page. Raises FetchError when it is no HTML, TooLargeError."""
     is_html = capture.media_type in (None, "text/html", "application/xhtml+xml")
     if not is_html and not capture.body.lstrip().startswith(b"<"):
         raise FetchError(
             f"Das ist keine HTML-Seite ({capture.media_type})", url=capture.target, hint="Adresse der Quelle prüfen"
+        )
+    if len(capture.body) > MAX_MARKUP:
+        raise TooLargeError(
+            f"Die Seite ist zu groß für eine Liste: {len(capture.body)} Bytes, erlaubt sind {MAX_MARKUP}",
+            url=capture.target,
+            hint="Adresse der Quelle prüfen",
         )
     # parsed here, as parsel warns of or raises what lxml says about damage
     parser = html.HTMLParser(encoding="utf-8", huge_tree=False)
@@ -148,5 +160,27 @@ def is_shell(tree: Selector) -> bool:
     """Whether a page holds scripts and next to no text, so that only a browser would fill it."""
     if not tree.css("script"):
         return False
-    text = "".join(tree.xpath(TEXT).getall())
-    return len(" ".join(text.split())) < SHELL
+    parts: list[str] = []
+    shown = 0
+    for text in _texts(tree):
+        parts.append(text)
+        shown += len("".join(text.split()))
+        if shown >= SHELL:
+            return False
+    return len(" ".join("".join(parts).split())) < SHELL
+
+
+def _texts(tree: Selector) -> Iterator[str]:
+    """The texts in the body of a page, in their order, without those of scripts and styles."""
+    body = next(tree.root.iter("body"), None)
+    if body is None:
+        return
+    walk = etree.iterwalk(body, events=("start", "end", "comment", "pi"))
+    for event, node in walk:
+        if event == "start":
+            if node.tag in UNREAD:
+                walk.skip_subtree()
+            else:
+                yield node.text or ""
+        elif node is not body:
+            yield node.tail or ""

@@ -12,6 +12,7 @@ from archive_pipeline.address import canonical_url
 from archive_pipeline.errors import FetchError, RefusedError, TooLargeError, TransientFetchError
 from archive_pipeline.fetch.attachments import capture_page
 from archive_pipeline.fetch.discovery import (
+    MAX_MARKUP,
     SHELL,
     expect_capture,
     html_tree,
@@ -150,4 +151,5 @@ def _page_or_text(
 
 
 def _is_shell(page: Capture) -> bool:
-    return page.media_type in ("text/html", "application/xhtml+xml") and is_shell(html_tree(page))
+    is_html = page.media_type in ("text/html", "application/xhtml+xml")
+    return is_html and len(page.body) <= MAX_MARKUP and is_shell(html_tree(page))

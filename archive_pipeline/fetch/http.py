@@ -22,6 +22,7 @@ from archive_pipeline.address import registrable_domain
 from archive_pipeline.errors import ConfigError, FetchError, RefusedError, TransientFetchError
 from archive_pipeline.fetch.connection import GuardedConnection, failure_of
 from archive_pipeline.fetch.pace import Pace
+from archive_pipeline.fetch.retrying import Patience
 from archive_pipeline.fetch.transport import (
     FAILURES,
     Budget,
@@ -138,6 +139,7 @@ class HttpClient:
         self.clock = clock
         self.interval = interval
         self.pace = pace or Pace(sleep=sleep)
+        self.patience = Patience()
         self._timeouts = timeouts or Timeouts()
         self._timeout_of_each = {
             "connect": self._timeouts.connect,

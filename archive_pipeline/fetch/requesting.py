@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from archive_pipeline.address import registrable_domain
 from archive_pipeline.errors import FetchError, FixityError, RefusedError, TransientFetchError
-from archive_pipeline.fetch.answers import Answer, Question, answer_of
+from archive_pipeline.fetch.answers import LATER, Answer, Question, answer_of
 from archive_pipeline.fetch.http import HttpClient
 from archive_pipeline.fetch.options import HttpOptions
 from archive_pipeline.fetch.recording import Recorder
@@ -58,10 +59,16 @@ class Requester:
             return None
 
     def ask(self, question: Question, *, tries: int = TRIES) -> Answer:
-        """The answer to one question, asked again while the failure may pass; the answers that failed are kept.
+        """The answer to one question, asked again while the failure may pass; the answers that failed are kept. A host
+        that keeps this run waiting in vain is not asked again.
 
         Raises RefusedError (no public address), TransientFetchError, FetchError when there was no response.
         """
+        host, patience = urlsplit(question.address).netloc, self.client.patience
+        if patience.is_over(host):
+            message = f"{host} war in diesem Lauf mehrmals nacheinander gestört und wird nicht mehr gefragt"
+            self.unanswered(question.address, "error", message)
+            raise TransientFetchError(message, url=question.address, hint=LATER)
 
         def send() -> Answer:
             answer = self._send(question)
@@ -70,7 +77,13 @@ class Requester:
                 raise answer.error
             return answer
 
-        answer = retried(send, sleep=self.client.sleep, tries=tries)
+        begun = patience.clock()
+        try:
+            answer = retried(send, sleep=self.client.sleep, tries=tries)
+        except TransientFetchError:
+            patience.lost(host, patience.clock() - begun)
+            raise
+        patience.answered(host)
         if answer.exchange.status == HTTPStatus.PRECONDITION_FAILED and question.original is not None:
             self.recorder.keep(answer)  # a server that can't cope with conditions
             return self.ask(replace(question, original=None), tries=tries)

@@ -1,5 +1,6 @@
 """Asking again where a failure may pass: how often, after what pause, and when to leave it for this run."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -10,7 +11,7 @@ import stamina.instrumentation
 
 from archive_pipeline.errors import TransientFetchError
 
-__all__ = ["TRIES", "retried", "seconds_to_wait"]
+__all__ = ["TRIES", "Patience", "retried", "seconds_to_wait"]
 
 AnswerT = TypeVar("AnswerT")
 
@@ -21,8 +22,35 @@ FIRST_PAUSE = 1.0
 MAX_RETRY_AFTER = 120.0
 """The longest pause in seconds that a server can ask for and still be asked again in this run."""
 
+IN_VAIN, SECONDS_IN_VAIN = 3, 60.0
+"""Questions in a row that a host leaves without an answer, and the seconds they took together, after which it is asked
+no more in this run: the run waits for its slowest host, and nobody else may write meanwhile. A server that answers
+nothing would else hold it up for minutes with each of hundreds of documents."""
+
 # every try stands in the request log; stamina would also tell the terminal
 stamina.instrumentation.set_on_retry_hooks(())
+
+
+class Patience:
+    """Which hosts are still asked in a run. Many threads may use it at once."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._in_vain: dict[str, tuple[int, float]] = {}
+
+    def is_over(self, host: str) -> bool:
+        """Whether enough time was lost with a host."""
+        count, seconds = self._in_vain.get(host, (0, 0.0))
+        return count >= IN_VAIN and seconds >= SECONDS_IN_VAIN
+
+    def lost(self, host: str, seconds: float) -> None:
+        """Note a question that took so long, tries and pauses included, and found no answer."""
+        count, before = self._in_vain.get(host, (0, 0.0))
+        self._in_vain[host] = (count + 1, before + seconds)
+
+    def answered(self, host: str) -> None:
+        """Note that a host answers."""
+        self._in_vain.pop(host, None)
 
 
 def retried(send: Callable[[], AnswerT], *, sleep: Callable[[float], None], tries: int = TRIES) -> AnswerT:

@@ -1,5 +1,6 @@
 """What hosts say about being fetched: robots.txt as RFC 9309 has it, and tdmrep.json. Asked once a run at most."""
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,17 @@ MAX_RULES_BYTES = 512 * 1024
 
 MAX_CRAWL_DELAY = 120.0
 """A host that wants longer pauses than this (seconds) is left alone: it would hold up the whole run."""
+
+MOST_PAIRS = 300_000
+"""Pairs of a robot and a rule for it beyond which a robots.txt is not read. A group names its robots, then its rules,
+and the parser keeps every rule once for each robot: the half megabyte that is read can hold hundreds of millions."""
+
+A_ROBOT = re.compile(r"\s*user", re.IGNORECASE)
+"""How every line begins that may name a robot."""
+
+A_GROUP = re.compile(r"\s*user[- ]?agent\s*:", re.IGNORECASE)
+A_RULE = re.compile(r"\s*(dis)?allow\s*:", re.IGNORECASE)
+"""Lines that surely are what they look like: after a rule, the next robot begins a new group."""
 
 A_DAY = 24 * 60 * 60.0
 """The seconds for which a file of rules may be used without asking for it again (RFC 9309, 2.4)."""
@@ -130,7 +142,23 @@ def _robots_rules(url: str, ask: Callable[[str], SiteFile]) -> tuple[Protego | F
         return _unreadable(url, f"Der Server antwortet mit HTTP {answer.status}"), 0.0
     # RFC 9309, 2.3.1.3: no such file, no restrictions
     text = answer.body[:MAX_RULES_BYTES].decode("utf-8-sig", "replace") if answer.status == 200 else ""
+    if _pairs(text) > MOST_PAIRS:
+        return _unreadable(url, "zu viele Regeln für zu viele Robots"), answer.age
     return Protego.parse(text), answer.age
+
+
+def _pairs(text: str) -> int:
+    """How many pairs of a robot and a rule a parser may make of a robots.txt, counted generously."""
+    robots = pairs = 0
+    has_rules = False
+    for line in text.splitlines():
+        if A_ROBOT.match(line):
+            begins = has_rules and A_GROUP.match(line) is not None
+            robots, has_rules = (1, False) if begins else (robots + 1, has_rules)
+        elif line.strip() and not line.lstrip().startswith("#"):
+            pairs += robots
+            has_rules = has_rules or A_RULE.match(line) is not None
+    return pairs
 
 
 def _reservation_rules(url: str, ask: Callable[[str], SiteFile]) -> tuple[tuple[SiteRule, ...], float]:

@@ -10,7 +10,6 @@ from datetime import date
 from fnmatch import fnmatchcase
 from urllib.parse import unquote, urljoin, urlsplit
 
-from protego import Protego
 from pydantic import BaseModel, ConfigDict, Field
 
 from archive_pipeline.address import canonical_url
@@ -24,6 +23,7 @@ from archive_pipeline.fetch.discovery import (
     without_parameters,
 )
 from archive_pipeline.fetch.paging import earlier_bookmark, settings_of
+from archive_pipeline.fetch.robots import MAX_RULES_BYTES
 from archive_pipeline.fetch.sitemap_file import Sitemap, SitemapPage, read_sitemap
 from archive_pipeline.model import Capture, CaptureResult, Item, Source
 from archive_pipeline.protocols import FetchContext
@@ -32,10 +32,17 @@ __all__ = ["Sitemap", "SitemapFetcher", "SitemapOptions", "SitemapPage", "read_s
 
 SITEMAP_ADDRESS = re.compile(r"(^|/)[^/]*sitemap[^/]*\.(xml|txt|php)(\.gz)?$", re.IGNORECASE)
 SITEMAP_QUERY = re.compile(r"(^|&)(sitemap=|eID=dd_googlesitemap(&|$))", re.IGNORECASE)
+IN_ROBOTS = re.compile(r"^[ \t]*site-?maps?[ \t]*:[ \t]*([^\s#]+)", re.IGNORECASE | re.MULTILINE)
+"""Where a robots.txt names a sitemap."""
+
 FITS_WELL = 90
 
 MAX_DEPTH = 3
 """Indexes within indexes are not allowed by the protocol, but there are some; deeper ones are generated without end."""
+
+MOST_PAGES = 500_000
+"""Pages of one site beyond which its sitemaps have no end: a hundred files may list tens of millions, and all are kept
+in memory and waited for."""
 
 FULL_EVERY = 10
 """In every so many runs all sitemaps are read: the time of change in an index may be wrong for ever."""
@@ -106,6 +113,12 @@ class SitemapFetcher:
                 continue
             if len(seen) == options.max_items:
                 return
+            if len(seen) == MOST_PAGES:
+                raise FetchError(
+                    f"Die Sitemaps nennen mehr als {MOST_PAGES} Seiten",
+                    url=source_url(source),
+                    hint="mit include, since oder max_items eingrenzen",
+                )
             seen.add(key)
             yield Item(
                 source_id=source.id,
@@ -245,8 +258,8 @@ def _starts(url: str, context: FetchContext) -> list[str]:
         answer = None
     named: list[str] = []
     if isinstance(answer, Capture):
-        rules = Protego.parse(answer.body.decode("utf-8-sig", "replace"))
-        named = [found for link in rules.sitemaps if (found := absolute_url(link, url))]
+        rules = answer.body[:MAX_RULES_BYTES].decode("utf-8-sig", "replace")
+        named = [found for link in IN_ROBOTS.findall(rules) if (found := absolute_url(link, url))]
     return named or [urljoin(url, "/sitemap.xml")]
 
 

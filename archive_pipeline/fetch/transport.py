@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import httpcore2
 
-from archive_pipeline.errors import FetchError, RefusedError
+from archive_pipeline.errors import FetchError, RefusedError, TransientFetchError
 
 __all__ = [
     "BUDGET",
@@ -210,7 +210,8 @@ class GuardedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """A connection to the first checked address that answers. Raises RefusedError, FetchError."""
+        """A connection to the first checked address that answers. Raises RefusedError, FetchError, TransientFetchError
+        while names can't be looked up."""
         failure: Exception = httpcore2.ConnectError(host)
         for address in self._checked(host, port):
             try:
@@ -225,8 +226,10 @@ class GuardedBackend(httpcore2.NetworkBackend):
         try:
             addresses = self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise FetchError(
-                f"Der Name {host} lässt sich nicht auflösen",
+            # no answer of the name servers says nothing of the name, which they would deny otherwise
+            passes = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+            raise (TransientFetchError if passes else FetchError)(
+                f"Der Name {host} lässt sich {'gerade ' if passes else ''}nicht auflösen",
                 url=host,
                 hint="Schreibweise der Adresse und Netzverbindung prüfen",
             ) from error

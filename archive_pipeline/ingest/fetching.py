@@ -276,7 +276,7 @@ def _lanes(sources: Sequence[Source]) -> list[list[Source]]:
     lanes: dict[str, list[Source]] = {}
     for source in sources:
         address = source.url or getattr(source.options, "host", None)
-        lanes.setdefault(registrable_domain(address) if address else f"source:{source.id}", []).append(source)
+        lanes.setdefault(registrable_domain(str(address)) if address else f"source:{source.id}", []).append(source)
     return list(lanes.values())
 
 

@@ -52,6 +52,9 @@ MAX_FIELD, MAX_FIELDS = 8_000, 500
 """Characters of one header field, and fields of one part, that are read."""
 MAX_PARTS = 20_000
 """Parts beyond which a message is refused: each costs a kilobyte of memory."""
+MAX_COMPARED = 200_000_000
+"""Lines of a message times the boundaries it names beyond which it is refused: the parser compares each line with every
+boundary that is open there, ten million times a second."""
 MAX_READ = 300
 """Parts that are looked at; a mailing has fewer than thirty."""
 MAX_TEXT = 5_000_000
@@ -114,6 +117,8 @@ class Enclosure:
 
 def parse(raw: bytes) -> Message:
     """The message, parsed; a header of absurd length is cut. Raises CleanError when it can't be."""
+    if (raw.count(b"\n") + raw.count(b"\r")) * raw.lower().count(b"boundary") > MAX_COMPARED:
+        raise CleanError("E-Mail hat zu viele Zeilen in zu vielen verschachtelten Teilen")
     count = 0
 
     def part(policy: Compat32) -> Message:

@@ -4,6 +4,7 @@ Only values cross the border; each worker builds its own registry once, from the
 classifies, and refuses to work when its plugins are not those of its parent.
 """
 
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -29,6 +30,10 @@ CHUNK, CHUNK_BYTES = 16, 2_000_000
 """Documents a task, and the bytes from which on it takes no more: passing them costs below 1 % of cleaning them, and a
 worker holds them twice while they arrive."""
 
+LONGEST = 300.0
+"""Seconds after which a worker that is still at one document ends itself: the slowest documents take some, and a plugin
+may look for the end of one for ever. Where everything happens in one process nobody could end it but a person."""
+
 OTHER_PLUGINS = (
     "Im Arbeitsprozess sind andere Plugins oder Vokabulare geladen als im Hauptprozess: sie haben sich im Lauf geändert"
 )
@@ -38,7 +43,7 @@ class Workers:
     """Processes captures in order. With `count` 1 everything happens here; `folder` is the drop-in plugin folder,
     `vocab` that of the archive's own vocabulary. `profiles` is what was learned of sources, by their ids: every source
     goes to the cleaners with its own. `topic_model` goes to the classifiers with every source; a worker gets it
-    once."""
+    once. Without `persons` nobody's name is recorded."""
 
     def __init__(
         self,
@@ -49,8 +54,10 @@ class Workers:
         vocab: Path | None = None,
         profiles: Mapping[str, LearnedProfile] | None = None,
         topic_model: TopicModel | None = None,
+        persons: bool = True,
     ) -> None:
         self._plugins = plugins
+        self._persons = persons
         self._profiles = profiles or {}
         self._topic_model = topic_model
         self._count = count
@@ -66,13 +73,13 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
     def process(self, jobs: Iterable[Job]) -> Iterator[Processed]:
-        """The outcome of each job, in the order of the jobs. A worker that dies takes nothing with it but the
-        document it died of, which is reported as failed. Raises PluginContractError when the workers have other
-        plugins than this process, ArchivePipelineError when they can't be started at all."""
+        """The outcome of each job, in the order of the jobs. A worker that dies, or takes longer than LONGEST, takes
+        nothing with it but the document it died of, which is reported as failed. Raises PluginContractError when the
+        workers have other plugins than this process, ArchivePipelineError when they can't be started at all."""
         jobs = map(self._with_profile, jobs)
         if self._count == 1:
             for capture, source in jobs:
-                yield process(capture, replace(source, topic_model=self._topic_model), self._plugins)
+                yield self.recorded(process(capture, replace(source, topic_model=self._topic_model), self._plugins))
             return
         waiting: list[tuple[list[Job], Future[list[Processed]] | None]] = []
         remaining = iter(jobs)
@@ -81,12 +88,19 @@ class Workers:
                 waiting.append((chunk, self._submit(chunk)))
             if not waiting:
                 return
-            yield from self._collect(*waiting.pop(0))
+            yield from map(self.recorded, self._collect(*waiting.pop(0)))
 
     def learned(self, source: Source) -> Source:
         """A source with what was learned of it and of all sources, as the cleaners and classifiers get it."""
         profile = self._profiles.get(source.id, source.profile)
         return replace(source, profile=profile, topic_model=self._topic_model)
+
+    def recorded(self, processed: Processed) -> Processed:
+        """What this archive keeps of an outcome: without `persons` neither persons nor the names of speakers."""
+        if self._persons:
+            return processed
+        quotes = tuple(replace(quote, speaker=None) for quote in processed.quotes)
+        return replace(processed, persons=(), quotes=quotes)
 
     def _with_profile(self, job: Job) -> Job:
         capture, source = job
@@ -98,7 +112,7 @@ class Workers:
         # workers inherit what is blocked here: Ctrl-C is for this process alone, which then ends them
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return pool.submit(_process_chunk, chunk)
+            return pool.submit(_process_chunk, chunk, LONGEST)
         except BrokenProcessPool:
             self._drop()
             return None
@@ -195,9 +209,18 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _process_chunk(chunk: list[Job]) -> list[Processed]:
+def _process_chunk(chunk: list[Job], longest: float) -> list[Processed]:
     started = _started[0]
     if isinstance(started, ArchivePipelineError):
         raise started
     plugins, topic_model = started
-    return [process(capture, replace(source, topic_model=topic_model), plugins) for capture, source in chunk]
+    done = []
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        for capture, source in chunk:
+            # a thread that needs no interpreter: whatever holds this one, the process ends
+            faulthandler.dump_traceback_later(longest, exit=True, file=nowhere)
+            try:
+                done.append(process(capture, replace(source, topic_model=topic_model), plugins))
+            finally:
+                faulthandler.cancel_dump_traceback_later()
+    return done

@@ -21,6 +21,7 @@ from typing import Any
 
 import tomlkit
 
+from archive_pipeline.durable import sync
 from archive_pipeline.errors import ConfigError, ConfigProblem
 from archive_pipeline.model import Source
 from archive_pipeline.sources.positions import KeyPath, Positions
@@ -393,8 +394,4 @@ def _swap(draft: Path, target: Path, before: bytes) -> None:
             f"{target} lässt sich nicht ersetzen: {error.strerror}",
             hint="den Ordner statt der einzelnen Datei einhängen, oder die Datei von Hand ändern",
         ) from error
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(target.parent)

@@ -30,16 +30,25 @@ _SYNONYMS = {
 """German words people write where the key is English."""
 
 _WANTED = {
+    "bool_parsing": "true oder false",
     "bool_type": "true oder false",
+    "date_from_datetime_inexact": "ein Tag wie 2026-01-31",
+    "date_from_datetime_parsing": "ein Tag wie 2026-01-31",
+    "date_parsing": "ein Tag wie 2026-01-31",
+    "date_type": "ein Tag wie 2026-01-31",
     "dict_type": "eine Tabelle",
     "finite_number": "eine endliche Zahl",
+    "float_parsing": "eine Zahl",
     "float_type": "eine Zahl",
+    "int_from_float": "eine ganze Zahl",
+    "int_parsing": "eine ganze Zahl",
     "int_type": "eine ganze Zahl",
     "list_type": "eine Liste",
     "model_type": "eine Tabelle",
     "string_type": "Text in Anführungszeichen",
     "tuple_type": "eine Liste",
 }
+_EMPTY = frozenset({"string_too_short", "too_short"})
 _BOUNDS = {
     "greater_than": ("gt", "größer als"),
     "greater_than_equal": ("ge", "mindestens"),
@@ -134,6 +143,8 @@ def _said(detail: ErrorDetails) -> str:
     was = "" if isinstance(value, dict | list | BaseModel) else f" (war {shown(value)})"
     if kind in _WANTED:
         return f"muss {_WANTED[kind]} sein{was}"
+    if kind in _EMPTY and context["min_length"] == 1:
+        return "darf nicht leer sein"
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         bound = context[name]

@@ -46,7 +46,8 @@ class Reader:
             if isinstance(name, str) and looks_secret(name):
                 self.problems.add_at_key(
                     path,
-                    f'"{name}": Geheimnisse gehören nicht in diese Datei, sondern in {secret_variable(name)}'
+                    f'"{name}": Geheimnisse gehören nicht in diese Datei, sondern in '
+                    f"{secret_variable(_secret_name(data, path))}"
                     f" oder in die Datei, die {SECRETS_FILE} nennt",
                 )
 
@@ -63,7 +64,10 @@ class Reader:
             return None
         if self.engines is not None and table.engine not in self.engines:
             meant = did_you_mean(table.engine, [entry.name for entry in self.engines])
-            self.problems.add_at_value((*path, "engine"), f"{who}engine {shown(table.engine)} ist unbekannt{meant}")
+            lost = f"; nicht geladene Plugins: {self._lost()}" if self.quarantined else ""
+            self.problems.add_at_value(
+                (*path, "engine"), f"{who}engine {shown(table.engine)} ist unbekannt{meant}{lost}"
+            )
         return ArchiveSettings(
             path=(base / Path(table.path).expanduser()).resolve(),
             ca_bundle=(base / Path(table.ca_bundle).expanduser()).resolve() if table.ca_bundle else None,
@@ -141,8 +145,13 @@ class Reader:
         if not self.quarantined:
             self.problems.add_at_value(path, f"{who}{message}")
             return
-        lost = "; ".join(f"{plugin.name} ({plugin.reason})" for plugin in self.quarantined)
-        raise PluginLoadError(f"{message}; nicht geladene Plugins: {lost}", hint="archive-pipeline plugins list")
+        raise PluginLoadError(
+            f"{message}; nicht geladene Plugins: {self._lost()}", hint="archive-pipeline plugins list"
+        )
+
+    def _lost(self) -> str:
+        """The plugins that could not be loaded, each with the reason: what is unknown may be theirs."""
+        return "; ".join(f"{plugin.name} ({plugin.reason})" for plugin in self.quarantined)
 
     def _options(self, name: str | None, data: Mapping[str, Any], path: KeyPath, who: str) -> BaseModel | None:
         if name is None or name not in self.fetchers:
@@ -177,6 +186,16 @@ def _source(table: SourceTable) -> Source:
         robots_override=RobotsOverride(**override.model_dump()) if override else None,
         snooze=Snooze(**snooze.model_dump()) if snooze else None,
     )
+
+
+def _secret_name(data: Mapping[str, Any], path: KeyPath) -> str:
+    """What the secret is called that stands at this key: that of a source like its account, else like the source."""
+    tables = data.get("source")
+    if path[0] == "source" and len(path) > 2 and isinstance(path[1], int) and isinstance(tables, list):
+        table = tables[path[1]]
+        named = (table.get(key) for key in ("account", "id")) if _is_table(table) else ()
+        return next((name for name in named if isinstance(name, str) and name), str(path[-1]))
+    return str(path[-1])
 
 
 def _strangers(data: Mapping[str, Any], known: Collection[str]) -> frozenset[str]:

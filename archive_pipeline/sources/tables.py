@@ -54,8 +54,12 @@ def _web_address(value: str) -> str:
 
 
 def _proxy(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value)
+        is_proxy = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_proxy = False
+    if not is_proxy:
         raise ValueError('muss die Adresse eines HTTP-Proxys sein: "http://proxy.example.org:3128"')
     if parts.username is not None:
         raise ValueError("Zugangsdaten gehören nicht in die Adresse, sondern in die Umgebung oder eine Geheimnisdatei")

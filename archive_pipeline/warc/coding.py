@@ -13,6 +13,10 @@ ZLIB = 15
 RAW_DEFLATE = -15
 GZIP_MAGIC = b"\x1f\x8b"
 
+FIRST_BLOCK, BLOCK = 512, 65_536
+"""Bytes that are handed to zlib at once. What lies behind the end of a member is copied each time, so a stream of a
+million empty members would else take time that grows with the square of their number."""
+
 
 def decode_body(payload: bytes, content_encoding: str, limit: int | None = None) -> tuple[bytes, tuple[str, ...]]:
     """The body that `payload` carries, and the codings that were removed, outermost first.
@@ -61,21 +65,23 @@ def inflate(data: bytes, wbits: int = GZIP, limit: int | None = None) -> bytes:
     OutputLimitError.
     """
     parts: list[bytes] = []
-    size = 0
-    rest = data
+    size = at = 0
     while True:
         member = zlib.decompressobj(wbits)
-        room = 0 if limit is None else limit - size + 1
-        try:
-            part = member.decompress(rest, room)
-        except zlib.error as error:
-            raise CodingError(f"die komprimierten Daten sind beschädigt ({error})") from error
-        parts.append(part)
-        size += len(part)
-        if limit is not None and size > limit:
-            raise OutputLimitError(f"entpackt größer als {limit} Bytes")
-        if not member.eof:
-            raise CodingError("die komprimierten Daten brechen vorzeitig ab")
-        rest = member.unused_data
-        if wbits != GZIP or not rest.startswith(GZIP_MAGIC):
+        length = FIRST_BLOCK
+        while not member.eof:
+            block = data[at : at + length]
+            if not block:
+                raise CodingError("die komprimierten Daten brechen vorzeitig ab")
+            at, length = at + len(block), BLOCK
+            try:
+                part = member.decompress(block, 0 if limit is None else limit - size + 1)
+            except zlib.error as error:
+                raise CodingError(f"die komprimierten Daten sind beschädigt ({error})") from error
+            parts.append(part)
+            size += len(part)
+            if limit is not None and size > limit:
+                raise OutputLimitError(f"entpackt größer als {limit} Bytes")
+        at -= len(member.unused_data)
+        if wbits != GZIP or not data.startswith(GZIP_MAGIC, at):
             return b"".join(parts)

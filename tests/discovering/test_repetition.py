@@ -354,6 +354,7 @@ def test_the_largest_list_with_dates_wins_over_a_list_of_topics() -> None:
     ],
 )
 def test_odd_pages_are_read_without_harm(body: bytes) -> None:
+    """Whatever is found can be read with the selectors."""
     found = WebPage.of(captured(body, url=URL))
-    if found is not None:
-        find_listings(found, today=TODAY)
+    for listing in find_listings(found, today=TODAY) if found is not None else ():
+        assert len(read_with(listing, body)) == listing.entries

@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+import tracemalloc
 import zlib
 from datetime import date
 
@@ -116,10 +117,8 @@ class TestCapture:
 class TestLimits:
     def test_declared_size(self, web, archive):
         web.page(PLACE, b"klein", content_length=str(10 * 2**30))
-        begin = time.monotonic()
         with pytest.raises(TooLargeError, match="größer als die erlaubten 100000 Bytes"):
             archive.context().get(URL, item=ITEM)
-        assert time.monotonic() - begin < 2
         assert archive.kinds() == [("discovery", 200, None)]
 
     def test_size_while_streaming(self, web, archive):
@@ -130,10 +129,12 @@ class TestLimits:
     def test_decompression_bomb(self, web, archive):
         bomb = gzip.compress(bytes(50 * 2**20), 9)
         web.page(PLACE, bomb, content_encoding="gzip")
-        begin = time.monotonic()
+        tracemalloc.start()
         with pytest.raises(TooLargeError, match="entpackt"):
             archive.context(max_bytes=2**20).get(URL, item=ITEM)
-        assert time.monotonic() - begin < 2
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 10 * 2**20
         assert archive.stored[-1].capture.body == bomb
 
     def test_bomb_in_a_bomb(self, web, archive):
@@ -160,10 +161,8 @@ class TestLimits:
                 time.sleep(0.05)
 
         web.pages[PLACE] = trickle
-        begin = time.monotonic()
         with pytest.raises(TransientFetchError, match="braucht zu lange"):
             archive.context().get(URL)
-        assert time.monotonic() - begin < 3 * 0.4 + 1
         assert archive.stored[-1].capture.body.startswith(b"x")
 
     def test_header_fields_that_trickle(self, web, make_archive):
@@ -176,10 +175,8 @@ class TestLimits:
                 time.sleep(0.05)
 
         web.pages[PLACE] = trickle
-        begin = time.monotonic()
         with pytest.raises(TransientFetchError, match="antwortet nicht rechtzeitig"):
             archive.context().get(URL)
-        assert time.monotonic() - begin < 3 * 0.4 + 1
 
     def test_a_silent_server(self, web, make_archive):
         archive = make_archive(timeouts=FAST)

@@ -2,7 +2,6 @@
 
 import gzip
 import itertools
-import time
 
 import httpcore2
 import pytest
@@ -107,10 +106,8 @@ def endless(start: bytes, part: bytes):
 )
 def test_heads_without_end(web, archive, start, part):
     web.pages[PLACE] = endless(start, part)
-    begin = time.monotonic()
     with pytest.raises(TransientFetchError, match="Die Verbindung ist gescheitert"):
         archive.context().get(URL, item=ITEM)
-    assert time.monotonic() - begin < 10
     assert [(request.received, request.status) for request in archive.log[-3:]] == [(0, None)] * 3
 
 
@@ -125,10 +122,8 @@ def test_heads_without_end(web, archive, start, part):
 )
 def test_bodies_without_end(web, archive, coding, part):
     web.pages[PLACE] = endless(b"HTTP/1.1 200 OK\r\n" + coding + b"\r\n", part)
-    begin = time.monotonic()
     with pytest.raises(TooLargeError):
         archive.context().get(URL, item=ITEM)
-    assert time.monotonic() - begin < 10
     (request,) = [request for request in archive.log if request.url == URL]
     assert request.outcome == "too-big"
     assert 0 < request.received < 200_000

@@ -291,11 +291,9 @@ class TestStopping:
         ask(pace, interval=60)
         timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
-        begun = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             ask(pace)
         timer.join()
-        assert time.monotonic() - begun < 5
         clock = Clock(time.time() + 60)
         ask(Pace(tmp_path, clock=clock, sleep=clock.sleep))
         assert clock.sleeps == []

@@ -352,9 +352,9 @@ class TestSiteRules:
 
     def test_hostile_patterns_end_in_time(self):
         found = parse_site_rules(rules(rule("/" + "*a" * 5000 + "b$")))
-        begin = time.monotonic()
+        begin = time.process_time()
         assert declared_by_site(found, "http://a.example/" + "a" * 8000) == UNDECLARED
-        assert time.monotonic() - begin < 0.5
+        assert time.process_time() - begin < 0.5
 
 
 class TestPages:
@@ -407,9 +407,9 @@ class TestPages:
         ],
     )
     def test_hostile_pages_end_in_time(self, hostile):
-        begin = time.monotonic()
+        begin = time.process_time()
         assert self.declared(page_with('<meta name="robots" content="noai">') + hostile).text == "noai [meta]"
-        assert time.monotonic() - begin < 3
+        assert time.process_time() - begin < 3
 
     def test_without_a_type_a_page_is_a_page(self):
         assert self.declared(page_with('<meta name="tdm-reservation" content="1">'), None).reserved is True

@@ -45,6 +45,7 @@ HOSTILE = {
     "binary": bytes(range(256)) * 400,
     "nested 100 deep": nested(100),
     "nested 5,000 deep": nested(5_000),
+    "lines without end in nested parts": nested(500).replace(TEXT, b"\n" * 1_000_000),
     "mails nested 100 deep": nested(100, messages=True),
     "mails nested 5,000 deep": nested(5_000, messages=True),
     "10,000 parts": parts(10_000),

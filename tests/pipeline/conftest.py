@@ -16,7 +16,7 @@ STATEMENTS = {
     "first capture": "SELECT id, first_captured_at FROM release",
     "version": "SELECT release_id, id, number, sha256 FROM version",
     "derivation": "SELECT release_id, version_id, number, title, published, language, text, article FROM derivation",
-    "tag": "SELECT release_id, axis, value, label, role, score, by, evidence, municipalities FROM tag",
+    "tag": "SELECT release_id, axis, value, label, role, score, by, evidence, municipalities, keywords FROM tag",
     "person": 'SELECT release_id, name, role, party, start, "end" FROM person',
     "quote": 'SELECT release_id, text, speaker, start, "end" FROM quote',
     "effective tags": "SELECT release_id, axis, value, label, role FROM v_tag",

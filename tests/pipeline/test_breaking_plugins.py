@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,10 @@ import pytest
 from archive_pipeline.developing.trial import capture_file
 from archive_pipeline.errors import ArchivePipelineError, PluginContractError
 from archive_pipeline.model import Source
+from archive_pipeline.pipeline import run
 from archive_pipeline.plugin_manager import load_plugins
 from archive_pipeline.processing.workers import Workers
+from archive_pipeline.workspace import open_workspace
 
 GOOD = (
     "Neue Beratungsstelle in Heinsberg eröffnet\n\n"
@@ -134,6 +137,16 @@ def test_discovering(apl: Any, with_plugin: Callable[..., Path], name: str) -> N
     assert reason in told
 
 
+@pytest.mark.parametrize("setting", ["IPv4Address('10.0.0.1')", "object()"])
+def test_settings_that_are_no_json(apl: Any, with_plugin: Callable[..., Path], setting: str) -> None:
+    code = FETCHER.format(discover="return", capture="pass", text=GOOD).replace(
+        "class Options(BaseModel):\n    pass",
+        f"from ipaddress import IPv4Address\n\nclass Options(BaseModel):\n    host: object = {setting}",
+    )
+    summary = apl.json("-C", with_plugin(code, fetcher=True), "run", "--json")
+    assert (summary["new"], summary["failed"]) == (2, 0)
+
+
 CAPTURE = {
     "an error": ('raise RuntimeError("kaputt")', "RuntimeError: kaputt"),
     "an exit": ("raise SystemExit(0)", "SystemExit"),
@@ -227,6 +240,44 @@ def test_a_worker_takes_only_the_document_that_killed_it(apl: Any, tmp_path: Pat
     assert "Arbeitsprozess" in lines[1]["reason"]
 
 
+HANGING = (
+    CLEANER.format(clean="while True:\n            SENT or (SENT.append(1), os.kill(os.getpid(), signal.SIGTERM))")
+    + "\nSENT = []\n"
+)
+
+
+def test_one_signal_ends_a_run_that_hangs(with_plugin: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was captured is archived once more while the run ends: it would hang there for good."""
+    monkeypatch.setattr("archive_pipeline.pipeline.LAST_SECONDS", 0.5)
+    folder = with_plugin(HANGING)
+    workspace = open_workspace(folder)
+    watch = threading.Timer(60, os.kill, (os.getpid(), signal.SIGINT))
+    watch.start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(workspace, workspace.config.sources)
+    watch.cancel()
+    assert time.monotonic() - begin < 50
+    (folder / "plugins" / "eigener.py").unlink()
+    again = open_workspace(folder)
+    assert run(again, again.config.sources).total("new") == 1
+
+
+ENDLESS = CLEANER.format(clean="__import__('time').sleep(60)\n        return article")
+
+
+def test_a_document_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archive_pipeline.processing.workers.LONGEST", 0.5)
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "eigener.py").write_text(ENDLESS, encoding="utf-8")
+    document = tmp_path / "a.txt"
+    document.write_text(GOOD, encoding="utf-8")
+    with Workers(load_plugins(tmp_path / "plugins", {}), count=2, folder=tmp_path / "plugins") as pool:
+        (done,) = pool.process([(capture_file(document), Source(id="x"))])
+    assert (done.status, [failure.key for failure in done.failures]) == ("failed", ["a.txt"])
+    assert "Zeit" in (done.reason or "")
+
+
 @pytest.mark.parametrize(
     ("in_the_worker", "error"), [("raise RuntimeError", PluginContractError), ("os._exit(3)", ArchivePipelineError)]
 )
@@ -250,6 +301,7 @@ STARTED = """
 import os, sys
 from pathlib import Path
 from archive_pipeline.model import Source
+from archive_pipeline.pipeline import run
 from archive_pipeline.plugin_manager import load_plugins
 from archive_pipeline.developing.trial import capture_file
 from archive_pipeline.processing.workers import Workers

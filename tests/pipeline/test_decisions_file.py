@@ -128,13 +128,13 @@ def test_what_cannot_be_taken_back_stays(db: Database, tmp_path: Path) -> None:
 def test_a_long_file_costs_nothing_when_nothing_is_new(db: Database, tmp_path: Path) -> None:
     path = tmp_path / "decisions.jsonl"
     append_decisions(path, [made(number, release_id=f"r{number % 500}") for number in range(20_000)])
-    started = time.perf_counter()
+    started = time.process_time()
     assert apply_new_decisions(db, path) == 20_000
-    whole = time.perf_counter() - started
-    started = time.perf_counter()
+    whole = time.process_time() - started
+    started = time.process_time()
     assert apply_new_decisions(db, path) == 0
     decide(db, path, [made(20_001)])
-    assert time.perf_counter() - started < whole / 10
+    assert time.process_time() - started < whole / 10
 
 
 def test_decisions_outrank_every_rerun(apl: Any, make_archive: Callable[..., Path]) -> None:

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -315,28 +315,27 @@ def test_a_limit_reaches_what_lies_behind_failures(make_archive: Callable[..., P
     assert [(report.total("new"), report.total("failed")) for report in results] == [(0, 1), (1, 0), (1, 0)]
 
 
-@pytest.fixture
-def small_files() -> Iterator[None]:
-    """No file may grow beyond 40 kB: what a full disk looks like."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+FULL = """
+import resource, sys
+from archive_pipeline.cli.main import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+sys.argv = ["archive-pipeline", "-C", sys.argv[1], "run"]
+main()
+"""
+"""A run none of whose files may grow beyond 40 kB: what a full disk looks like."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="file size limits are tested on Linux")
 def test_a_full_disk_ends_the_run_with_one_error_and_the_next_one_goes_on(
-    make_archive: Callable[..., Path], request: pytest.FixtureRequest
+    apl: Any, make_archive: Callable[..., Path], tmp_path: Path
 ) -> None:
     noise = "\n\n".join(f"{os.urandom(40).hex()} Absatz {number} der Meldung." for number in range(40))
     folder = make_archive({f"{number:02}.txt": f"{FIRST}\n\n{number} {noise}" for number in range(60)})
-    request.getfixturevalue("small_files")
-    with pytest.raises(ArchiveError) as caught:
-        go(folder)
-    assert "doctor" in caught.value.hint
-    resource = pytest.importorskip("resource")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    script = tmp_path / "full.py"
+    script.write_text(FULL, encoding="utf-8")
+    done = apl.run(script, folder, code=1)
+    assert done.stderr.count("Fehler:") == 1
+    assert "doctor" in done.stderr
     go(folder)
     assert len(rows(folder)["release"]) == 60
     assert len(rows(folder)["capture"]) == 60

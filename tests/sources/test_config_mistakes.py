@@ -124,6 +124,8 @@ district = "5974"
         ("request_interval = -1", 20, "muss mindestens 0 sein (war -1)"),
         ("request_interval = inf", 20, "muss eine endliche Zahl sein (war inf)"),
         ('kontakt = "x"', 1, 'meinten Sie "contact"?'),
+        ('proxy = "http://["', 9, "muss die Adresse eines HTTP-Proxys sein"),
+        ('proxy = "http://proxy.example.org:99999"', 9, "muss die Adresse eines HTTP-Proxys sein"),
     ],
 )
 def test_mistakes_in_the_archive_table(mistakes: Mistakes, line: str, column: int, expected: str) -> None:
@@ -152,10 +154,12 @@ def test_mistakes_in_the_archive_table(mistakes: Mistakes, line: str, column: in
         ('legal_basis = "44"', 15, 'meinten Sie "44b"?'),
         ('enabled = "ja"', 11, 'muss true oder false sein (war "ja")'),
         ("titel = 1", 1, 'meinten Sie "title"?'),
-        ("limit = 1.5", 9, "war 1.5"),
         ("limit = 1000", 9, "muss höchstens 500 sein (war 1000)"),
         ('skip_titles = ["a", 2]', 21, "skip_titles.1: muss Text"),
         ("skip_titles = 3", 15, "muss eine Liste sein (war 3)"),
+        ('limit = "viele"', 9, 'muss eine ganze Zahl sein (war "viele")'),
+        ("limit = 1.5", 9, "muss eine ganze Zahl sein (war 1.5)"),
+        ('snooze = { until = "morgen" }', 20, 'snooze.until: muss ein Tag wie 2026-01-31 sein (war "morgen")'),
     ],
 )
 def test_mistakes_in_a_source(mistakes: Mistakes, line: str, column: int, expected: str) -> None:
@@ -276,6 +280,7 @@ def test_secrets_are_refused_wherever_they_stand_and_never_repeated(mistakes: Mi
     refused = [(line, message) for line, _, message in found if "Geheimnisse gehören nicht in diese Datei" in message]
     assert [line for line, _ in refused] == [2, 6, 7]
     assert "ARCHIVE_PIPELINE_SECRET_" in refused[0][1]
+    assert "ARCHIVE_PIPELINE_SECRET_A " in refused[1][1]  # where the fetcher looks for the password of this source
     assert "ARCHIVE_PIPELINE_SECRETS_FILE" in refused[0][1]
     assert "hunter2" not in str(found)
 

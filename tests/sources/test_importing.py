@@ -74,11 +74,11 @@ def test_hostile_xml_reads_no_file_and_takes_no_memory(tmp_path: Path) -> None:
     lines = read(tmp_path, f"{entity}<opml><body><outline text='&e;' xmlUrl='https://a.example/rss'/>&e;</body></opml>")
     assert all("kennwort" not in str(line) for line in lines)
     bomb = "".join(f"<!ENTITY e{n + 1} '{f'&e{n};' * 10}'>" for n in range(12))
-    started = time.monotonic()
+    started = time.process_time()
     text = f"<!DOCTYPE opml [<!ENTITY e0 'ha'>{bomb}]><opml><body><outline text='&e12;' xmlUrl='https://a.example'/>"
     with suppress(ConfigError):
         read(tmp_path, text)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("text", ["<rss/>", "<html><body>Anmelden</body></html>", "<", "<?xml version='1.0'?>"])
