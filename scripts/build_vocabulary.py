@@ -9,6 +9,7 @@ our own and are left alone.
 """
 
 import csv
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -202,7 +203,8 @@ def read(folder: Path, table: str) -> list[Row]:
 
 def districts(rows: Iterable[Row]) -> list[Row]:
     since = {key: day for day, keys in DISTRICT_BEGINNINGS.items() for key in keys.split()}
-    return [{**row, "valid_from": since.get(row["ags5"], "")} for row in rows]
+    names = {row["ags5"]: "|".join(dict.fromkeys(inflected(row["variants"].split("|")))) for row in rows}
+    return [{**row, "variants": names[row["ags5"]], "valid_from": since.get(row["ags5"], "")} for row in rows]
 
 
 def former_districts(rows: Iterable[Row], current: list[Row]) -> list[Row]:
@@ -294,7 +296,21 @@ def with_forms(row: Row) -> Row:
             names.append(f"{kind}es {rest}")
         elif label.endswith("kreis"):
             names.append(f"{label}es")
-    return {**row, "label": label, "variants": "|".join(dict.fromkeys(names))}
+    return {**row, "label": label, "variants": "|".join(dict.fromkeys(inflected(names)))}
+
+
+def inflected(names: Iterable[str]) -> list[str]:
+    """The names with the case forms of those that begin with an adjective: "des Märkischen Kreises"."""
+    found: list[str] = []
+    for name in names:
+        adjective = re.fullmatch(r"(.*\bdes )?(.*isch)er (Kreise?s?)", name)
+        if adjective and name.endswith("Kreises"):
+            found.append(f"{adjective[1] or ''}{adjective[2]}en Kreises")
+            continue
+        found.append(name)
+        if adjective:
+            found += (f"{adjective[2]}en Kreis", f"{adjective[2]}en Kreises")
+    return found
 
 
 def unique(rows: Iterable[Row], columns: tuple[str, ...]) -> list[Row]:

@@ -133,30 +133,20 @@ def _mention_points(body: Body) -> float:
 
 
 def _specific_keys(bodies: Sequence[Body]) -> dict[str, str]:
-    """For every specific key the one it is merged into: "DRK Heinsberg" into "DRK-Kreisverband Heinsberg"."""
-    merged: dict[str, str] = {}
-    specific = sorted({(body.base, body.label, body.key) for body in bodies if body.specific}, key=lambda b: -len(b[1]))
+    """For every specific key the one it is merged into: "DRK Heinsberg" into "DRK-Kreisverband Heinsberg", the longest
+    such name."""
+    specific = sorted(
+        {(body.base, body.label, body.key) for body in bodies if body.specific}, key=lambda one: (-len(one[1]), one)
+    )
+    joined: dict[tuple[str, str], list[str]] = {}
     for base, label, key in specific:
-        words = set(re.findall(r"\w+", label)) - _FILLERS
-        wider = next(
-            (
-                other_key
-                for other_base, other, other_key in specific
-                if other_base == base
-                and other_key != key
-                and _last_word(other) == _last_word(label)
-                and " " in label
-                and len(set(re.findall(r"\w+", other)) & words) < len(words) + 1
-                and "-" in other
-                and "-" not in label
-            ),
-            key,
-        )
-        merged[key] = wider
+        if "-" in label:
+            joined.setdefault((base, _last_word(label)), []).append(key)
+    merged: dict[str, str] = {}
+    for base, label, key in specific:
+        wider = joined.get((base, _last_word(label)), ()) if " " in label and "-" not in label else ()
+        merged[key] = next((other for other in wider if other != key), key)
     return merged
-
-
-_FILLERS = frozenset({"der", "des", "und", "für"})
 
 
 def _last_word(label: str) -> str:
@@ -222,13 +212,15 @@ def _collect(reading: Reading) -> dict[str, _Candidate]:
 
 def _count_acronyms(reading: Reading, acronyms: dict[str, str], candidates: dict[str, _Candidate]) -> None:
     """An abbreviation that the text introduces names its body wherever it stands."""
+    known = {key: {evidence for _, evidence in candidates[key].evidence} for key in acronyms.values()}
     for passage in reading.passages:
         for i, token in enumerate(passage.grid.tokens if acronyms else ()):
             key = acronyms.get(token)
             if key is not None:
                 candidate = candidates[key]
                 evidence = passage.evidence(i, i)
-                if all(evidence != known for _, known in candidate.evidence):
+                if evidence not in known[key]:
+                    known[key].add(evidence)
                     candidate.count += 1
                     candidate.evidence.append((0.05, evidence))
 

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from itertools import pairwise
 
 from archive_pipeline.classify.gazetteer import PlaceName
-from archive_pipeline.classify.matcher import HYPHEN, PARAGRAPH, SPACE, Grid
+from archive_pipeline.classify.matcher import HANGING, HYPHEN, PARAGRAPH, SPACE, Grid
 from archive_pipeline.classify.names import EntryName
 from archive_pipeline.classify.organisation_parts import ACRONYM, PLACE_LINKS, Head, NameParts, head_of
 from archive_pipeline.classify.reading import Passage, Reading
@@ -112,6 +113,24 @@ def branch_name(party: str, short: str, unit: str, place: str) -> str:
     if _SHORT_NAME.match(short) and party not in ("fw", "volt"):
         return f"{short}-{unit} {place}"
     return f"{_party_names().get(party, short)} {unit} {place}"
+
+
+@lru_cache(maxsize=8)
+def _acting_acronyms(reading: Reading) -> frozenset[str]:
+    """Words that have a leader, members or a place somewhere in the text, as bodies have."""
+    found: set[str] = set()
+    for passage in reading.passages:
+        grid = passage.grid
+        starts = {match.first for match in passage.matches if any(isinstance(n, PlaceName) for n in match.names)}
+        for i, (token, following) in enumerate(pairwise(grid.tokens)):
+            gap = grid.gaps[i + 1]
+            if (
+                (_FUNCTION.match(following) and gap in (HYPHEN, HANGING, SPACE))
+                or (i + 1 in starts and gap == SPACE)
+                or (following == "in" and i + 2 in starts)
+            ):
+                found.add(token)
+    return frozenset(found)
 
 
 class BodyFinder:
@@ -235,13 +254,12 @@ class BodyFinder:
 
     def _local_entry(self, base: str, place_end: int) -> str | None:
         """The vocabulary's own record of a type at a place: "Kommunales Integrationszentrum Kreis Lippe"."""
-        for match in self.passage.matches:
-            if match.last == place_end:
-                for name in match.names:
-                    if isinstance(name, PlaceName):
-                        key = f"{base}-{name.district}"
-                        if key in self.reading.lexicon.organisations:
-                            return key
+        match = self.parts.ending.get(place_end)
+        for name in match.names if match else ():
+            if isinstance(name, PlaceName):
+                key = f"{base}-{name.district}"
+                if key in self.reading.lexicon.organisations:
+                    return key
         return None
 
     def _entry_body(self, first: int, last: int, key: str, base: str, acronym: str | None = None) -> Body:
@@ -320,7 +338,7 @@ class BodyFinder:
             if not found or i in taken:
                 continue
             first = self._long_form(i, found[1])
-            if first is None or not self._acts_like_body(found[1], i + 1):
+            if first is None or found[1] not in _acting_acronyms(self.reading):
                 continue
             known = self._acronym_entry(found[1])
             if known:
@@ -357,23 +375,6 @@ class BodyFinder:
         initials = [self.grid.tokens[i][0].lower() for i in range(first, last + 1) if self.grid.tokens[i][0].isupper()]
         text = iter("".join(self.grid.tokens[first : last + 1]).lower())
         return all(letter in text for letter in letters) and sum(letter in initials for letter in letters) >= 2
-
-    def _acts_like_body(self, acronym: str, paren: int) -> bool:
-        """Whether the abbreviation has a leader, members or a place somewhere in the text."""
-        for passage in self.reading.passages:
-            grid = passage.grid
-            starts = {match.first for match in passage.matches if any(isinstance(n, PlaceName) for n in match.names)}
-            for i, token in enumerate(grid.tokens[:-1]):
-                if token != acronym:
-                    continue
-                following = grid.tokens[i + 1]
-                if _FUNCTION.match(following) and grid.gaps[i + 1] in (HYPHEN, "_", SPACE):
-                    return True
-                if i + 1 in starts and grid.gaps[i + 1] == SPACE:
-                    return True
-                if following == "in" and i + 2 in starts:
-                    return True
-        return False
 
     def _body(
         self, first: int, last: int, label: str, base: str, *, specific: bool, weight: float,

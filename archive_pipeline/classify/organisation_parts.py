@@ -38,6 +38,13 @@ _REGIONS = cue_words("region")
 _BOROUGHS = cue_words("borough_before")
 PLACE_LINKS = frozenset({"in", "des", "der", "im", "für", "den", "Kreis", "Stadt", "Region", "Landkreis"})
 _PLACE_KINDS = frozenset({"full", "bare", "municipality"})
+_SURE_BEFORE = frozenset(
+    {"Stadt", "Gemeinde", "Samtgemeinde", "Kreis", "Kreises", "Landkreis", "Landkreises", "Ortsverein", "Ortsvereins",
+     "Ortsverband", "Ortsverbands", "Ortsverbandes", "Stadtverband", "Stadtverbands", "Stadtverbandes", "Kreisverband",
+     "Kreisverbands", "Kreisverbandes", "Ortsgruppe"}
+)  # fmt: skip
+"""Before a name that is mostly a common word: "Gemeinde Lage", "Ortsverein Lage"."""
+
 _FOR = frozenset({"für", "der", "des", "zur", "gegen", "zum", "von"})
 _CHAMBER = re.compile(
     r"^\s(im|in der|in|des|der)\s((?:\w+er |\w+en )?(?:Stadtrat|Kreistag|Rat der Stadt|Gemeinderat|Landtag|Bundestag|"
@@ -103,6 +110,7 @@ class NameParts:
         self.grid: Grid = passage.grid
         self.places: dict[int, int] = {}
         self.adjectives: dict[int, tuple[PlaceName, ...]] = {}
+        self.ending = {match.last: match for match in passage.matches}
         for match in passage.matches:
             if self._is_place(match):
                 self.places[match.first] = match.last
@@ -120,6 +128,9 @@ class NameParts:
                 self.places.setdefault(i, i)
             elif token in stems and i not in self.places:
                 self._add_stem(i, stems[token])
+        self._firsts: dict[int, list[int]] = {}
+        for first, last in self.places.items():
+            self._firsts.setdefault(last, []).append(first)
 
     def _add_stem(self, i: int, stems: tuple[tuple[str, ...], ...]) -> None:
         """The name of a Kreis without the word itself, as its bodies bear it: "Caritasverband Rhein-Sieg"."""
@@ -135,7 +146,9 @@ class NameParts:
 
     def _is_place(self, match: Match[Name]) -> bool:
         """Whether a match can be the place in a body's name: no locality, no common word."""
-        if self.reading.lexicon.gazetteer.risks.get(self.grid.span(match.first, match.last)) == "high":
+        before = self.grid.tokens[match.first - 1] if self.grid.gaps[match.first] == SPACE and match.first else ""
+        is_risky = self.reading.lexicon.gazetteer.risks.get(self.grid.span(match.first, match.last)) == "high"
+        if is_risky and before not in _SURE_BEFORE:
             return False
         kinds = _PLACE_KINDS
         if match.first and self.grid.tokens[match.first - 1] in _BOROUGHS:
@@ -212,6 +225,9 @@ class NameParts:
             while last + 1 < len(grid) and grid.ends[last + 1] <= end:
                 last += 1
             words.append(" ".join(chamber.group().split()))
+            if (town := self.places.get(last, last)) > last:  # "im Rat der | Stadt Hamm"
+                words.append(grid.span(last + 1, town))
+                last = town
         elif "for" in head.takes and i + 2 < len(grid) and grid.gaps[i + 1] == SPACE and grid.tokens[i + 1] in _FOR:
             complement = self._complement_end(i + 2)
             if complement is not None:
@@ -312,9 +328,10 @@ class NameParts:
 
     def place_text(self, last: int, end: int) -> str:
         """A place as it stands in a label: "Kreis Lippe" for "des Kreises Lippe"."""
-        first = next((first for first, stop in self.places.items() if stop == end and first > last), end)
+        first = next((first for first in self._firsts.get(end, ()) if first > last), end)
         text = " ".join(self.grid.span(first, end).split())
-        return re.sub(r"^(Kreis|Landkreis)es? ", r"\1 ", text)
+        text = re.sub(r"^(Kreis|Landkreis)es? ", r"\1 ", text)
+        return re.sub(r"([Kk]reis)es$", r"\1", re.sub(r"(isch)en (?=Kreis)", r"\1er ", text))
 
     def acronym_after(self, last: int) -> str | None:
         """The abbreviation in parentheses right behind token `last`."""

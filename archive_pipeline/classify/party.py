@@ -8,6 +8,7 @@ A local voter group is bound to its place: `uwg@05370`.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from archive_pipeline.classify.calibration import calibrate
 from archive_pipeline.classify.district import leading_district
@@ -187,6 +188,7 @@ def _office_holder(reading: Reading, mention: PartyMention) -> str | None:
     return None
 
 
+@lru_cache(maxsize=256)
 def _holder_points(reading: Reading, surname: str) -> float:
     """More points where the office-holder speaks again, or stands in the line that names the sender."""
     article = reading.article

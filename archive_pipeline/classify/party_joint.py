@@ -1,6 +1,7 @@
 """Parties that speak with one voice: joint releases, and what several say in one sentence."""
 
 import re
+from bisect import bisect_right
 from functools import lru_cache
 
 from archive_pipeline.classify.names import EntryName
@@ -24,7 +25,9 @@ def _quoted_spans(reading: Reading) -> tuple[tuple[int, int], ...]:
 
 def is_quoted(reading: Reading, offset: int) -> bool:
     """Whether a place of the text stands between quotation marks."""
-    return any(start <= offset < end for start, end in _quoted_spans(reading))
+    spans = _quoted_spans(reading)
+    place = bisect_right(spans, offset, key=lambda span: span[0]) - 1
+    return place >= 0 and offset < spans[place][1]
 
 
 def _are_joined(passage: Passage, last: int, first: int) -> bool:

@@ -9,6 +9,7 @@ from archive_pipeline.classify.district import leading_district
 from archive_pipeline.classify.gazetteer import PlaceName, builtin_gazetteer
 from archive_pipeline.classify.matcher import HYPHEN, OTHER, PARAGRAPH, SPACE
 from archive_pipeline.classify.names import EntryName, Lexicon
+from archive_pipeline.classify.persons import stands_behind_name
 from archive_pipeline.classify.reading import Passage, Reading
 from archive_pipeline.classify.stance import OFFICE_OR_BRANCH, Stance, stance_at
 from archive_pipeline.classify.vocabulary import cue_words
@@ -95,6 +96,8 @@ def _weak_in_context(passage: Passage, first: int, last: int, name: EntryName, s
     token = grid.tokens[first]
     if token[0].islower():
         return False
+    if name.value in DISTINCT and stands_behind_name(grid, first, last):
+        return True
     follows = grid.tokens[last + 1] if last + 1 < len(grid) else ""
     if follows and grid.gaps[last + 1] == HYPHEN and (_PARTY_NOUN.match(follows) or OFFICE_OR_BRANCH.match(follows)):
         return True

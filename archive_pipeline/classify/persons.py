@@ -5,17 +5,18 @@ same finder serves the quotes, which need every name.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from archive_pipeline.classify.matcher import DOT, HANGING, HYPHEN, OTHER, PARAGRAPH, SPACE, Grid
-from archive_pipeline.classify.names import EntryName, LexiconSource
+from archive_pipeline.classify.matcher import DOT, HANGING, HYPHEN, OTHER, PARAGRAPH, SPACE, Grid, Match
+from archive_pipeline.classify.names import EntryName, LexiconSource, Name
 from archive_pipeline.classify.reading import Passage, Reading, read
 from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Axis, Finding, Person, Source
 
-__all__ = ["ACADEMIC_TITLES", "OFFICE", "NamedPerson", "PersonClassifier", "find_persons"]
+__all__ = ["ACADEMIC_TITLES", "OFFICE", "NamedPerson", "PersonClassifier", "find_persons", "stands_behind_name"]
 
 OFFICE = re.compile(
     r"(?:abgeordnete[rn]?|(?:^|[a-zß])leiter(?:in)?s?|vorsitzende[rn]?|vorsitzenden?|sprecher(?:in)?s?|"
@@ -39,6 +40,9 @@ ACADEMIC_TITLES = frozenset({"Dr", "Prof", "Dipl", "Ing", "h", "c"})
 """What can stand between an office and a name."""
 
 _ARTICLES = frozenset({"der", "die", "das", "dem", "den", "des", "ein", "eine", "Der", "Die"})
+_MAX_TITLES = 12
+"""Tokens of the titles before a name: "Frau Prof. Dr. Dr. h. c."."""
+
 _ROLE_WINDOW = 9
 _MAX_ROLE = 70
 _APPOSITION_REACH = 22
@@ -72,6 +76,14 @@ def _is_name_word(token: str) -> bool:
     return token[0].isupper() and token[-1].isalpha() and (not token.isupper() or len(token) == 1)
 
 
+def stands_behind_name(grid: Grid, first: int, last: int) -> bool:
+    """Whether tokens stand alone in parentheses behind a word with a capital: "Eva Muster (Grüne)"."""
+    opening = grid.text[grid.ends[first - 1] : grid.starts[first]] if first else ""
+    behind = grid.text[grid.ends[last] : grid.ends[last] + 1]
+    capitals = grid.tokens[first][0].isupper() and grid.tokens[first - 1][0].isupper()
+    return opening == " (" and behind == ")" and capitals
+
+
 class _Finder:
     def __init__(self, reading: Reading, passage: Passage) -> None:
         self.reading = reading
@@ -86,7 +98,7 @@ class _Finder:
         found = {}
         for match in self.passage.matches:
             for name in match.names:
-                if isinstance(name, EntryName) and name.axis is Axis.PARTY and self._means_party(name, match.last):
+                if isinstance(name, EntryName) and name.axis is Axis.PARTY and self._means_party(name, match):
                     entry = self.reading.lexicon.parties[name.value]
                     if entry.kind != "foundation":
                         rolled = entry.parent if entry.kind == "association" and entry.parent else entry.value
@@ -94,11 +106,16 @@ class _Finder:
                             found[i] = rolled
         return found
 
-    def _means_party(self, name: EntryName, last: int) -> bool:
-        """A weak name ("Grünen") means the party where an office is joined to it: "Grünen-Fraktionsvorsitzende"."""
-        grid = self.grid
+    def _means_party(self, name: EntryName, match: Match[Name]) -> bool:
+        """A weak name ("Grünen") means the party where an office is joined to it ("Grünen-Fraktionsvorsitzende"), or
+        where it stands in parentheses behind a name."""
+        grid, last = self.grid, match.last
         joined = last + 1 < len(grid) and grid.gaps[last + 1] == HYPHEN
-        return not name.weak or (joined and _is_office(grid.tokens[last + 1]))
+        return (
+            not name.weak
+            or (joined and _is_office(grid.tokens[last + 1]))
+            or stands_behind_name(grid, match.first, match.last)
+        )
 
     def find(self) -> Iterator[NamedPerson]:
         """Every full name, left to right."""
@@ -180,7 +197,7 @@ class _Finder:
         """Office, party and bare word of office right before a name."""
         grid, i = self.grid, first - 1
         while (
-            i >= 0
+            i >= max(0, first - _MAX_TITLES)
             and (grid.tokens[i] in ACADEMIC_TITLES or grid.tokens[i] in _FORMS)
             and grid.gaps[i + 1] in (SPACE, DOT)
         ):
@@ -234,9 +251,18 @@ class _Finder:
             if k > i and grid.gaps[k] in (PARAGRAPH, DOT, OTHER):
                 break
             if OFFICE.search(grid.tokens[k]):
-                return self._phrase(i, k)
+                return (None, None) if self._is_of_next_name(k) else self._phrase(i, k)
             k += 1
         return None, None
+
+    def _is_of_next_name(self, office: int) -> bool:
+        """Whether an office belongs to a person named behind it: "Landrat Kurt Muster, Dekan Dr. Hans Beispiel"."""
+        grid, i = self.grid, office + 1
+        while i < len(grid) and grid.tokens[i] in ACADEMIC_TITLES and grid.gaps[i] in (SPACE, DOT):
+            i += 1
+        if i + 1 >= len(grid) or grid.gaps[i] not in (SPACE, DOT) or grid.gaps[i + 1] not in (SPACE, HYPHEN):
+            return False
+        return grid.tokens[i] in self.given and grid.tokens[i + 1][0].isupper()
 
     def _party_of_apposition(self, seat: int) -> str | None:
         """ "Eva Muster MdB – der Leiterin des Arbeitskreises der KPV": the party of the office behind a seat."""
@@ -247,8 +273,11 @@ class _Finder:
         return self._party_near(i, i + _APPOSITION_REACH) if office else None
 
     def _loose(self, i: int) -> tuple[str | None, str | None]:
-        """ "Eva Muster die neue Teilhabemanagerin", "Eva Muster vom DRK": an office or a body without a comma."""
+        """ "Eva Muster die neue Teilhabemanagerin", "Eva Muster vom DRK", "Eva Muster von der CDU": an office, a body
+        or a party without a comma."""
         grid = self.grid
+        if grid.tokens[i : i + 2] in (("von", "der"), ("von", "den")) and i + 2 in self.parties:
+            return None, self._party_near(i + 2, i + 2)
         if grid.gaps[i] == SPACE and grid.tokens[i] == "vom" and grid.gaps[i + 1 : i + 2] == (SPACE,):
             body = grid.tokens[i + 1]
             return (body, None) if body.isupper() and len(body) > 1 else (None, None)
@@ -283,10 +312,11 @@ class _Finder:
             last += 1
         party = self._party_near(i, last)
         inside = " ".join(grid.span(i, last).split())
+        matches = self.passage.matches
+        within = slice(*(bisect_left(matches, place, key=lambda match: match.first) for place in (i, last + 1)))
         body = any(
             isinstance(name, EntryName) and name.axis is Axis.ORGANISATION
-            for match in self.passage.matches
-            if i <= match.first <= last
+            for match in matches[within]
             for name in match.names
         )
         office = any(OFFICE.search(token) for token in grid.tokens[i : last + 1])
@@ -326,6 +356,9 @@ def _shortened(role: str) -> str:
 def find_persons(reading: Reading) -> tuple[NamedPerson, ...]:
     """Every full name in the text with office, function and party; facts of one name are shared by its mentions."""
     found = list(_Finder(reading, reading.text).find()) if len(reading.text.grid) > 1 else []
+    # "so Schulte-Muster" is who was named in full
+    fuller = {person.surname: person.full for person in reversed(found) if " " in person.full}
+    found = [replace(person, full=fuller.get(person.full, person.full)) for person in found]
     for i, person in enumerate(found[1:]):
         pair = found[i].last + 2 == person.first and reading.text.grid.tokens[person.first - 1] == "und"
         if pair and person.role and person.role.isupper() and not found[i].role:

@@ -32,7 +32,6 @@ _NOT_A_PLACE_BEFORE = re.compile(
     r"Schloss|Runde|Ampel|Koalition|Regierung|Republik|Politik|Wald)$"
 )
 
-_BASE_POINTS = {"full": 3.0, "former": 3.0, "bare": 1.0, "municipality": 1.0, "locality": 0.5, "adjective": 1.0}
 _PAST_POINTS = 1.0
 _GRACE = 2
 """Years in which the name of a dissolved Kreis is still in use for what came after it."""

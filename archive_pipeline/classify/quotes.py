@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from archive_pipeline.classify.matcher import DOT, PARAGRAPH, SPACE, Grid
+from archive_pipeline.classify.matcher import DOT, HYPHEN, PARAGRAPH, SPACE, Grid
 from archive_pipeline.classify.names import LexiconSource
-from archive_pipeline.classify.persons import ACADEMIC_TITLES, OFFICE, find_persons
+from archive_pipeline.classify.persons import ACADEMIC_TITLES, OFFICE, NamedPerson, find_persons
 from archive_pipeline.classify.reading import Reading, read
 from archive_pipeline.classify.vocabulary import cue_words
 from archive_pipeline.model import Article, Finding, Quote, Source
@@ -27,6 +27,12 @@ _RUN_ON = 1200
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _MIN_WORDS = 5
 _MAX_QUOTE = 3000
+_REACH = 400
+"""Code points before and after a quotation in which its sentence is looked at."""
+
+_MAX_JOINED = 4
+"""Names that are joined by hyphens to one surname."""
+
 _SENTENCE_END = re.compile(r"[.!?…](?=\s|$|[“”\"«»])")
 _ABBREVIATION = re.compile(r"\b(?:Dr|Prof|St|bzw|ca|Nr|Dipl|Ing|[A-Z])$")
 _LOWER_VERB = re.compile(
@@ -135,9 +141,14 @@ class _Speech:
         self.persons = find_persons(reading)
         self.speech = cue_words("speech")
         self.titles = cue_words("title_before")
-        self.by_surname = {person.surname: person.full for person in self.persons}
-        self.by_office = {_office_stem(p.office): p.full for p in self.persons if p.office}
+        self.by_surname: dict[str, list[NamedPerson]] = {}
+        self.by_office: dict[str, list[NamedPerson]] = {}
+        for person in self.persons:
+            self.by_surname.setdefault(person.surname, []).append(person)
+            if person.office:
+                self.by_office.setdefault(_office_stem(person.office), []).append(person)
         self.by_start = {person.first: person for person in self.persons}
+        self.inside = {i for person in self.persons for i in range(person.first + 1, person.last + 1)}
 
     def quotes(self) -> tuple[Quote, ...]:
         """Speech in order, with speakers."""
@@ -194,9 +205,11 @@ class _Speech:
         """A verb of speech and a speaker in the same sentence outside the marks."""
         before, after = self._sentence(span)
         outside = [*before, *after]
-        names = any(i in self.by_start or self.grid.tokens[i] in self.by_surname for i in outside)
+        names = any(i in self.by_start or self._surname_at(i) in self.by_surname for i in outside)
         office = any(_office_stem(self.grid.tokens[i]) in self.by_office for i in outside)
         verb = any(self.grid.tokens[i] in self.speech for i in outside)
+        if self._said(span) and any(self.grid.tokens[i] in _PRONOUNS for i in after[:3]):
+            return True
         return (names or office) and (verb or not any(self.grid.tokens[i] in _FINITE for i in outside))
 
     def _after_ascription(self, span: Span) -> bool:
@@ -211,7 +224,7 @@ class _Speech:
     def _sentence(self, span: Span) -> tuple[range, range]:
         """Tokens of the sentence before and after a marked span."""
         left = span.outer_start
-        start = max(self.text.rfind("\n", 0, left), self._last_stop(left)) + 1
+        start = max(self.text.rfind("\n", 0, left), self._last_stop(left), left - _REACH - 1) + 1
         stop = self._next_stop(span.outer_end)
         line = self.text.find("\n\n", span.outer_end)
         end = min(stop, line if line >= 0 else len(self.text))
@@ -220,14 +233,14 @@ class _Speech:
         return self._tokens(start, left), self._tokens(span.outer_end, max(end, span.outer_end))
 
     def _next_stop(self, start: int) -> int:
-        for match in _SENTENCE_END.finditer(self.text, start, start + 400):
+        for match in _SENTENCE_END.finditer(self.text, start, start + _REACH):
             if not _ABBREVIATION.search(self.text, max(start, match.start() - 6), match.start()):
                 return match.start()
-        return min(len(self.text), start + 400)
+        return min(len(self.text), start + _REACH)
 
     def _last_stop(self, left: int) -> int:
         stop = -1
-        for match in _SENTENCE_END.finditer(self.text, max(0, left - 400), left):
+        for match in _SENTENCE_END.finditer(self.text, max(0, left - _REACH), left):
             if not _ABBREVIATION.search(self.text, max(0, match.start() - 6), match.start()):
                 stop = match.start()
         return stop
@@ -239,13 +252,16 @@ class _Speech:
             name = self._after(after)
             if name:
                 return name
+            name = self._latter(after, max(previous_end, span.outer_start - _REACH), span.outer_start)
+            if name:
+                return name
             if any(self.grid.tokens[i] in _PRONOUNS for i in after[:6]) and previous:
-                return previous
+                return self._subject(previous_end, span.outer_start) or previous
         name = self._named(before) or self._in_next_sentence(span)
         if name:
             return name
         if any(self.grid.tokens[i] in _PRONOUNS for i in before) and previous:
-            return previous
+            return self._subject(previous_end, span.outer_start) or previous
         start = max(previous_end, self.text.rfind("\n\n", 0, span.outer_start))
         name = self._named(self._tokens(start, span.outer_start), last=True)
         if name:
@@ -259,13 +275,38 @@ class _Speech:
             return previous
         return self._from_paragraph_before(span)
 
+    def _latter(self, after: range, start: int, end: int) -> str | None:
+        """Whom "diese" means, where the speech is hers ("betonte diese."): who was named last before it."""
+        if (
+            len(after) < 2
+            or self.grid.tokens[after[1]] not in _LATTER
+            or self.grid.gaps[after[1] + 1 :][:1] == (SPACE,)
+        ):
+            return None
+        return next((name for i in reversed(self._tokens(start, end)) if (name := self._name_at(i))), None)
+
+    def _subject(self, start: int, end: int) -> str | None:
+        """The last person whose name opens a sentence between two places, an office before it: whom "er" means then."""
+        for i in reversed(self._tokens(max(start, end - _REACH), end)):
+            name = self._name_at(i) if i not in self.inside else None
+            if name is None:
+                continue
+            first = i
+            while first and self.grid.gaps[first] in (SPACE, HYPHEN) and _may_open(self.grid.tokens[first - 1]):
+                first -= 1
+            gap = self.text[self.grid.ends[first - 1] : self.grid.starts[first]] if first else "\n"
+            if self.grid.starts[first] >= start and set(gap) & set(".!?\n"):
+                return name
+        return None
+
     def _in_next_sentence(self, span: Span) -> str | None:
-        """ "„…“ Mit diesen Worten eröffnete Bürgermeisterin Eva Beispiel …"."""
+        """ "„…“ Mit diesen Worten eröffnete Bürgermeisterin Eva Beispiel …", "„…“ Das sagte Eva Beispiel …"."""
         if self.text[span.end - 1] not in ".!?":
             return None
         following = self._tokens(span.outer_end, span.outer_end + 120)
         words = [self.grid.tokens[i] for i in following[:3]]
-        return self._after(following) if words in (["Mit", "diesen", "Worten"], ["So", "hat", "es"]) else None
+        said = words[:1] in (["Das"], ["Dies"]) and words[1:2] and words[1] in self.speech and "auch" not in words
+        return self._after(following) if said or words in (["Mit", "diesen", "Worten"], ["So", "hat", "es"]) else None
 
     def _from_paragraph_before(self, span: Span) -> str | None:
         """A paragraph that is all speech belongs to whom the one before introduces with a colon or a verb."""
@@ -301,31 +342,55 @@ class _Speech:
         person = self.by_start.get(i)
         if person:
             return person.full
-        token = self.grid.tokens[i]
-        if token in self.by_surname and not self._inside_name(i):
-            return self.by_surname[token]
-        if token in ACADEMIC_TITLES:
+        token, surname = self.grid.tokens[i], self._surname_at(i)
+        joined = i > 0 and self.grid.gaps[i] == HYPHEN and self._surname_at(i - 1) in self.by_surname
+        if joined or token in ACADEMIC_TITLES:
             return None
+        if surname in self.by_surname and i not in self.inside:
+            return _nearest(self.by_surname[surname], i)
         name = i  # of "Frau Prof. Dr. Muster" the token behind the titles
         while name and self.grid.tokens[name - 1] in ACADEMIC_TITLES and self.grid.gaps[name] in (SPACE, DOT):
             name -= 1
         before = self.grid.tokens[name - 1] if name else ""
         addressed = before in ("Frau", "Herr", "Herrn") or (before and OFFICE.search(before))
         if addressed and token[0].isupper() and self.grid.gaps[name] == SPACE and not OFFICE.search(token):
-            return token
+            return surname
         if before in ("der", "die", "Der", "Die"):
-            return self.by_office.get(_office_stem(token))
+            holders = self.by_office.get(_office_stem(token))
+            return _nearest(holders, i) if holders else None
         if before == "so" and token[0].isupper() and self.grid.gaps[name] != PARAGRAPH and not OFFICE.search(token):
-            return token
+            return surname
         return None
 
-    def _inside_name(self, i: int) -> bool:
-        return any(person.first < i <= person.last for person in self.persons)
+    def _surname_at(self, i: int) -> str:
+        """The name that a token is or begins: "Schulte-Muster" is one surname."""
+        grid, last = self.grid, i
+        while (
+            last + 1 < min(len(grid), i + _MAX_JOINED)
+            and grid.gaps[last + 1] == HYPHEN
+            and grid.tokens[last + 1][0].isupper()
+        ):
+            last += 1
+        whole = grid.span(i, last)
+        single = last > i and grid.tokens[i] in self.by_surname and whole not in self.by_surname
+        return grid.tokens[i] if single else whole
 
 
 _ARTICLES = frozenset({"der", "die", "das", "den", "dem", "des", "im", "in", "Der", "Die", "Das"})
 _PRONOUNS = frozenset({"er", "sie", "Er", "Sie"})
+_LATTER = frozenset({"diese", "dieser", "Letztere", "Letzterer", "letztere", "letzterer"})
 _FINITE = frozenset({"ist", "hat", "wird", "wurde", "war", "sind", "haben", "werden", "fand", "steht"})
+
+
+def _nearest(persons: Sequence[NamedPerson], i: int) -> str:
+    """Of persons who share a name or an office the one named in full last before token i."""
+    place = bisect_right(persons, i, key=lambda person: person.first)
+    return persons[max(0, place - 1)].full
+
+
+def _may_open(token: str) -> bool:
+    """Whether a word can stand between the beginning of a sentence and the name that is its subject."""
+    return token[0].isupper() or token in ("des", "der", "stellvertretende", "erste", "ehemalige")
 
 
 @lru_cache(maxsize=20_000)

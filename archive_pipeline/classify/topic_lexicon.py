@@ -13,8 +13,9 @@ from functools import lru_cache
 
 from archive_pipeline.classify.gazetteer import PlaceName
 from archive_pipeline.classify.names import EntryName, Lexicon
+from archive_pipeline.classify.persons import find_persons
 from archive_pipeline.classify.reading import Passage, Reading
-from archive_pipeline.classify.vocabulary import read_table
+from archive_pipeline.classify.vocabulary import cue_words, read_table
 from archive_pipeline.model import Evidence, VocabularyEntry
 
 __all__ = ["Candidate", "TopicLexicon", "topic_points"]
@@ -24,6 +25,7 @@ _TITLE_WEIGHT, _LEAD_WEIGHT = 3.0, 2.0
 _MAX_SENDER = 8
 """Tokens of the longest sender that stands before a title's colon."""
 
+_NO_NOUNS = cue_words("no_noun")
 _TOWNS = frozenset({"bare", "municipality", "locality"})
 
 _START = 3
@@ -124,6 +126,14 @@ def _named_places(reading: Reading, passage: Passage) -> frozenset[int]:
     )
 
 
+def _named_persons(reading: Reading) -> tuple[frozenset[int], frozenset[str]]:
+    """Tokens of the text that are persons' names, and the words of their surnames: Ms Müller is no waste."""
+    given = reading.lexicon.given_names
+    found = [person for person in find_persons(reading) if person.passage.grid.tokens[person.first] in given]
+    tokens = frozenset(i for person in found for i in range(person.first, person.last + 1))
+    return tokens, frozenset(word for person in found for word in person.surname.split("-"))
+
+
 def _position_weight(passage: Passage, token: int, sender_end: int) -> float:
     if passage.field == "title":
         return _TITLE_WEIGHT if token >= sender_end else 1.0
@@ -135,10 +145,11 @@ def _weigh(reading: Reading, lexicon: TopicLexicon) -> dict[str, Candidate]:
     counts: dict[str, int] = {}
     best: dict[str, tuple[float, Passage, int]] = {}
     sender_end = _sender_end(reading.title)
+    persons, surnames = _named_persons(reading)
     for passage in reading.passages:
-        places = _named_places(reading, passage)
+        skipped = _named_places(reading, passage) | (persons if passage is reading.text else frozenset())
         for i, token in enumerate(passage.grid.tokens[: passage.body_end]):
-            if len(token) < 3 or i in places:
+            if len(token) < 3 or i in skipped or token in surnames or token in _NO_NOUNS:
                 continue
             word = token.lower()
             counts[word] = counts.get(word, 0) + 1

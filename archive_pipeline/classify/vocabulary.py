@@ -27,7 +27,7 @@ __all__ = [
     "read_words",
 ]
 
-VERSION = "2026.11"
+VERSION = "2026.11.1"
 """Version of the packaged tables; part of every tag's `by`."""
 
 MUNICIPALITY = "municipality"

@@ -63,6 +63,8 @@ _SEE_ALSO = re.compile(
     r"|anzeige\s*[-–:].{0,150}",
     re.I,
 )
+MAX_FORM = 40
+"""Lines of the longest comment form with what is around it."""
 MAX_LINK = 250
 """Characters of the longest line that is one link and its label."""
 _SHARE_BLOCK = re.compile(
@@ -119,32 +121,32 @@ class Boilerplate:
 
 def _comment_form(article: Article) -> Article:
     found = lines(article.text)
-    for line in found:
-        if line.number > 0 and len(line.text) <= 160 and _COMMENT_FORM.match(line.text.strip()):
+    # a form is short; behind a longer text the match was an invitation within the article
+    for line in found[max(1, len(found) - MAX_FORM) :]:
+        if len(line.text) <= 160 and _COMMENT_FORM.match(line.text.strip()):
             rest = found[line.number :]
-            # a form is short; behind a longer text the match was an invitation within the article
-            if len(rest) <= 40 and sum(len(other.text) for other in rest) <= 0.5 * len(article.text):
+            if sum(len(other.text) for other in rest) <= 0.5 * len(article.text):
                 return cut_lines(article, "comment-form", rest)
     return article
 
 
 def _other_releases(article: Article) -> Article:
     found = lines(article.text)
-    for line in found[1:]:
-        rest = found[line.number + 1 :]
-        if _MORE.fullmatch(line.text.strip()) and all(len(o.text) < 120 and not o.text.endswith(".") for o in rest):
-            return cut_lines(article, "other-releases", [line, *rest])
+    prose = (line.number for line in reversed(found) if len(line.text) >= 120 or line.text.endswith("."))
+    for line in found[max(1, next(prose, 0)) :]:
+        if _MORE.fullmatch(line.text.strip()):
+            return cut_lines(article, "other-releases", found[line.number :])
     return article
 
 
 def _share_block(article: Article) -> Article:
     """A share bar and what follows it: the author's box, links; never more than a third of the text."""
     found = lines(article.text)
-    for line in found[1:]:
-        rest = found[line.number :]
+    prose = (line.number for line in reversed(found) if len(line.text) > 160)
+    for line in found[max(1, next(prose, -1) + 1) :]:
         near_end = len(article.text) - line.start <= 0.33 * len(article.text)
-        if near_end and _SHARE_BLOCK.fullmatch(line.text.strip()) and all(len(other.text) <= 160 for other in rest):
-            return cut_lines(article, "share-block", rest)
+        if near_end and _SHARE_BLOCK.fullmatch(line.text.strip()):
+            return cut_lines(article, "share-block", found[line.number :])
     return article
 
 

@@ -97,7 +97,7 @@ _LABEL = re.compile(
     r"|(?:pressemeldung|medienmitteilung|meldung|artikel|beitrag|nachricht)\s+vom|posted\s+on|verfasst\s+am"
     r"|geschrieben\s+am|(?:geschrieben|eingestellt|veröffentlicht|erstellt|verfasst)\s+von\s.{2,50}?\s(?:am|,)"
     r"|online\s+seit)\s*:?\s*"
-    r"(?:[A-Za-zäöü-]{2,10},?\s+|den\s+|am\s+)*$",
+    r"(?:[A-Za-zäöü-]{2,10},?\s+)*$",
     re.I,
 )
 _DATE_LINE = re.compile(
@@ -108,6 +108,8 @@ _DATE_LINE = re.compile(
     r"|so)\w{0,8}[.,]{0,2}\s+(?:den\s+)?)?DAY(?:\s*[,|–-]?\s*(?:um\s+)?\d{1,2}[:.]\d\d(?:\s*uhr)?)?\s*[.|–-]?",
     re.I,
 )
+_NO_SPACE = re.compile(r"(?<=\d\.)(?=[A-ZÄ][a-zä]{2})")
+"""Where a space is missing before a month: "3.März 2017"."""
 _BARE_LABEL = re.compile(
     r"(?:veröffentlicht|erschienen|publiziert|erstellt|eingestellt|aktualisiert)(?: am)?\s*:?|(?:meldungs|erscheinungs"
     r"|veröffentlichungs|publikations)?datum\s*:?|stand\s*:",
@@ -358,7 +360,7 @@ def _date_lines(article: Article) -> tuple[Article, list[Evidence]]:
     said: list[Evidence] = []
     doomed: list[Line] = []
     for line in lines(article.text)[:5]:
-        text = line.text.strip()
+        text = _NO_SPACE.sub(" ", line.text.strip())
         if _is_number_line(text) or _BARE_LABEL.fullmatch(text):
             doomed.append(line)
             continue

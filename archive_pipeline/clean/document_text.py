@@ -12,13 +12,16 @@ from lxml import etree
 
 from archive_pipeline.errors import CleanError
 
-__all__ = ["DAMAGED", "SAVE_AGAIN", "DocumentText", "opened_package", "parsed_part", "row_text"]
+__all__ = ["DAMAGED", "SAVE_AGAIN", "DocumentText", "opened_package", "parsed_part", "read_part", "row_text"]
 
 MAX_UNPACKED = 100_000_000
 """Bytes a package may unpack to; beyond that it is taken for a compression bomb."""
 
 MAX_PART = 20_000_000
 """Bytes of the XML of one part; the text of a whole book takes five million."""
+
+MAX_TAGS = 1_500_000
+"""Tags of one part. A tree takes 100 bytes and more for each, and a packed file of 20 KB can hold three million."""
 
 LONG_CELL = 300
 """Characters from which on a table cell holds a text of its own: the table only arranges the page."""
@@ -81,13 +84,22 @@ def parsed_part(package: zipfile.ZipFile, name: str) -> etree._Element | None:
         part = package.getinfo(name)
     except KeyError:
         return None
-    if part.file_size > MAX_PART:
-        raise CleanError(f"{name} ist mit {part.file_size} Bytes zu groß für eine Meldung; erlaubt sind {MAX_PART}")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
-    root = etree.fromstring(package.read(part), parser)
+    root = etree.fromstring(read_part(package, part), parser)
     if root.getroottree().docinfo.internalDTD is not None:
         raise CleanError(f"{name} enthält eine Dokumenttyp-Definition: als Angriff abgewiesen")
     return root
+
+
+def read_part(package: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes:
+    """The bytes of an XML part. Raises CleanError for one whose tree would fill the memory."""
+    name = part.filename
+    if part.file_size > MAX_PART:
+        raise CleanError(f"{name} ist mit {part.file_size} Bytes zu groß für eine Meldung; erlaubt sind {MAX_PART}")
+    body = package.read(part)
+    if body.count(b"<") > MAX_TAGS:
+        raise CleanError(f"{name} ist zu groß für eine Meldung: über {MAX_TAGS} Auszeichnungen")
+    return body
 
 
 def row_text(cells: list[list[str]]) -> str:

@@ -20,6 +20,7 @@ from archive_pipeline.clean.document_text import (
     DocumentText,
     opened_package,
     parsed_part,
+    read_part,
     row_text,
 )
 from archive_pipeline.errors import CleanError
@@ -56,8 +57,11 @@ def read_docx(body: bytes) -> DocumentText:
     Headers, footers, comments and deleted text are left out. Raises CleanError.
     """
     with opened_package(body, "DOCX") as package:
-        if any(part.file_size > MAX_PART for part in package.infolist() if part.filename.endswith(".xml")):
-            raise CleanError(f"DOCX ist zu groß für eine Meldung: ein Teil hat über {MAX_PART} Bytes")
+        parts = [part for part in package.infolist() if part.filename.endswith(".xml")]
+        if sum(part.file_size for part in parts) > MAX_PART:
+            raise CleanError(f"DOCX ist zu groß für eine Meldung: sein XML hat über {MAX_PART} Bytes")
+        for part in parts:
+            read_part(package, part)
         try:
             document = docx.Document(BytesIO(body))
         except (PackageNotFoundError, OpcError) as error:

@@ -40,12 +40,15 @@ _SUBJECT_PREFIX = re.compile(
     re.I,
 )
 """What press offices and mail programs write before the title in a subject."""
+MAX_SUBJECT = 500
+"""Characters of a subject that are looked at."""
 _SUBJECT_SUFFIX = re.compile(
-    r"(?:\s*(?:[–,;|(-]|\.|//)\s*(?:(?:mit der )?bitte (?:um|zur) (?:\w+ ){0,2}(?:veröffentlichung|abdruck|beachtung"
+    r"\s*(?:[–,;|(-]|\.|//)\s*(?:(?:mit der )?bitte (?:um|zur) (?:\w+ ){0,2}(?:veröffentlichung|abdruck|beachtung"
     r"|verbreitung|berichterstattung)|zur (?:sofortigen )?veröffentlichung|sperrfrist\b.{0,60}"
-    r"|(?:presse|medien)(?:mitteilung|meldung|information)(?:\s.{0,30})?)\s*[.!)]?)+$",
+    r"|(?:presse|medien)(?:mitteilung|meldung|information)(?:\s.{0,30})?)\s*[.!)]?$",
     re.I,
 )
+"""One request or notice that press offices write behind the title in a subject."""
 _CAPTION = re.compile(r"caption|bildunterschrift|bildtext|image-?text|media__?description", re.I)
 _PHOTO = re.compile(r"copyright|credit|bildnachweis|fotonachweis|bildquelle|photographer|fotograf", re.I)
 _PICTURE = re.compile(r"image|picture|photo|foto|bild(?!ung)", re.I)
@@ -113,6 +116,8 @@ _NO_NAME = terms(
     |twitter|beitragsautor|uncategorized|allgemein|details"""
 )
 MAX_BYLINE = 200
+MAX_MARKED, MAX_WITHIN = 500, 500
+"""Elements marked as byline that are looked at, and elements within one: its name stands at its beginning."""
 OPENING = 1_500
 """Characters of a PDF within which its title must stand."""
 _NO_SUBJECT = terms(
@@ -148,8 +153,10 @@ def _from_mail(article: Article, capture: Capture) -> Article:
     letter = read_letter(capture.body)
     if letter.is_automatic:
         raise Skip("automatische Antwort oder Zustellbericht, keine Meldung")
-    subject = normalise_line(letter.subject)
-    title = _SUBJECT_SUFFIX.sub("", _SUBJECT_PREFIX.sub("", subject)).strip(" :|–-")
+    title = _SUBJECT_PREFIX.sub("", normalise_line(letter.subject[:MAX_SUBJECT]))
+    while (shorter := _SUBJECT_SUFFIX.sub("", title)) != title:
+        title = shorter
+    title = title.strip(" :|–-")
     # "Pressemitteilung" alone says nothing: then the first lines of the mail name the release
     if plain(title) in _NO_SUBJECT or not re.search(r"[^\W\d_]{3}", title):
         title = ""
@@ -264,11 +271,13 @@ def _dated_byline(tree: HtmlElement) -> list[str]:
 
 def _bylines(tree: HtmlElement) -> list[str]:
     """The names in the first element that the page marks as byline; comments and forms don't count."""
-    for element in tree.iter("a", "span", "div", "p", "address", "dd", "li", "strong", "em", "cite"):
-        marks = f"{element.get('class') or ''} {element.get('rel') or ''} {element.get('itemprop') or ''}"
-        if len(marks) <= 2 or not _BYLINE.search(marks) or _reader(element):
+    tags = ("a", "span", "div", "p", "address", "dd", "li", "strong", "em", "cite")
+    marked = (one for one in tree.iter(*tags) if len(marks := _marks(one)) > 2 and _BYLINE.search(marks))
+    for element in islice(marked, MAX_MARKED):
+        if _reader(element):
             continue
-        named = next((part for part in element.iter() if _NAME_PART.search(_marks(part))), None)
+        within = islice(element.iter(), MAX_WITHIN)
+        named = next((part for part in within if _NAME_PART.search(_marks(part))), None)
         for part in (named, element):
             names = _names_in(part) if part is not None else []
             if names:
@@ -344,7 +353,8 @@ def _is_author(name: str) -> bool:
 
 def _names_in(element: HtmlElement) -> list[str]:
     """Names from the pieces of a byline, up to the first piece that is something else."""
-    texts = [text for text in map(normalise_line, element.itertext()) if text.strip(" .,:|–-")]
+    pieces = islice(element.itertext(), MAX_WITHIN)
+    texts = [text for text in map(normalise_line, pieces) if text.strip(" .,:|–-")]
     if sum(map(len, texts)) > MAX_BYLINE:
         return []
     names: list[str] = []

@@ -14,7 +14,7 @@ _LABEL = re.compile(
     re.I,
 )
 _CAPTION = re.compile(
-    r"(?:bild|foto) zur meldung\s*:"
+    r"(?:bild|foto) (?:zur meldung|oben|unten|links|rechts|mitte|\d{1,2})\s*:"
     r"|Abb(?:ildung|\.)\s*\d{1,2}\s*:|\(?v\.\s?l\.\s?(?:n\.\s?r\.)?\s*:?|\(?von links(?: nach rechts)?\s*[:(]|(?:bild"
     r"|foto)(?:unterschrift|text|unterzeile|zeile)\s*:|BU\s*:|Bildtext"
     r"|(?:auf dem (?:foto|bild)|unser (?:bild|foto) zeigt|das (?:foto|bild) zeigt|(?:im|zum) (?:bild|foto)|(?:foto"

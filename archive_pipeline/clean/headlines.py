@@ -7,7 +7,7 @@ number and day, then the title. What stands above the title is letterhead, whate
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, takewhile
 
 from lxml.html import HtmlElement
 
@@ -101,6 +101,8 @@ class Headlines:
         if not article.text:
             return article
         if page.tree is not None:
+            if article.title is None:
+                return _with_first_line(article)
             article = _without_overline(article, page.tree)
             article = article if article.subtitle else _with_emphasised(article, page.tree)
             return article if article.subtitle else _with_second_heading(article, page.tree)
@@ -113,6 +115,15 @@ class Headlines:
         found = lines(article.text)
         first = next((line.number for line in found if is_sentence(line.text)), len(found))
         return _with_headlines(article, [x for x in found[: min(first, 12)] if _may_be_title(x.text)], page.text)
+
+
+def _with_first_line(article: Article) -> Article:
+    """The article with the first line before its first sentence as title: pages that have neither a title of their own
+    nor a heading set it in large type."""
+    for line in takewhile(lambda line: not is_sentence(line.text), lines(article.text)[:MAX_ABOVE]):
+        if _may_be_title(line.text) and not _is_letterhead(line.text) and not _UNFINISHED.search(line.text):
+            return cut_lines(replace(article, title=line.text.strip()), "headline", [line])
+    return article
 
 
 def _without_overline(article: Article, tree: HtmlElement) -> Article:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
@@ -68,12 +69,27 @@ HALF_CHARACTER = re.compile(
 """Half of a surrogate pair, as a headline cut off in the middle of an emoji leaves it: no text, and not storable."""
 
 
+_WRAPPER = re.compile(r"(?://)?\s*<!\[CDATA\[|<!--")
+"""What old browsers were kept from reading a script with, before it."""
+
+
+def _unwrapped(script: str) -> str:
+    """A script without the comment or the CDATA section around it. A pattern for its end would be tried at every place
+    of a long run of white space."""
+    script = script.strip()
+    if wrapper := _WRAPPER.match(script):
+        script = script[wrapper.end() :]
+    for end in ("]]>", "-->"):
+        if script.endswith(end):
+            script = script.removesuffix(end).rstrip().removesuffix("//")
+    return script.strip()
+
+
 def _load(script: str) -> object:
     """The script's JSON, read leniently: raw line breaks in strings, wrapping comments, a trailing semicolon."""
     if len(script) > MAX_SCRIPT:
         return None
-    script = re.sub(r"^\s*(?://)?\s*<!\[CDATA\[|(?://)?\s*\]\]>\s*$|^\s*<!--|-->\s*$", "", script).strip().rstrip(";")
-    script = HALF_CHARACTER.sub(r"\\ufffd", script)
+    script = HALF_CHARACTER.sub(r"\\ufffd", _unwrapped(script).rstrip(";"))
     try:
         return json.loads(script, strict=False)
     except (ValueError, RecursionError):
@@ -86,9 +102,9 @@ def _load(script: str) -> object:
 
 def _nodes(data: object) -> Iterator[dict[str, object]]:
     """All described things, outer ones first."""
-    queue, seen = [data], 0
+    queue, seen = deque([data]), 0
     while queue and seen < MAX_NODES:
-        node = queue.pop(0)
+        node = queue.popleft()
         seen += 1
         if isinstance(node, dict):
             yield node

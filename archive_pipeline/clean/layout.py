@@ -78,15 +78,16 @@ def unwrap(text: str) -> str:
     if not lengths:
         return ""
     width = lengths[ceil(0.9 * (len(lengths) - 1))]
-    paragraphs: list[str] = []
+    pieces: list[str] = []
     previous = ""
     for row in rows:
         if row and previous and not _LIST_ITEM.match(row) and _continues(previous, row, width):
-            paragraphs[-1] = _joined(paragraphs[-1], row)
+            pieces[-1], link = _joint(pieces[-1], row)
+            pieces += (link, row)
         elif row:
-            paragraphs.append(row)
+            pieces += ("\n", row)
         previous = row
-    return "\n".join(paragraphs)
+    return "".join(pieces[1:])
 
 
 def _continues(previous: str, row: str, width: int) -> bool:
@@ -98,13 +99,14 @@ def _continues(previous: str, row: str, width: int) -> bool:
     return full or runs_on(previous, row) or (row[:1].islower() and not _SENTENCE_END.search(previous))
 
 
-def _joined(left: str, right: str) -> str:
+def _joint(left: str, right: str) -> tuple[str, str]:
+    """The end of a line as it stands before the next one, and what stands between them."""
     if left.endswith("-") and left[-2:-1].isalpha():
         if right[:1].islower() and not _CONJUNCTION.match(right):
-            return left[:-1] + right
+            return left[:-1], ""
         if right[:1].isupper():
-            return left + right
-    return f"{left} {right}"
+            return left, ""
+    return left, " "
 
 
 def page_furniture(pages: list[tuple[Line, ...]]) -> list[Line]:

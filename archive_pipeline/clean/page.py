@@ -55,8 +55,9 @@ _REFUSED = {
     "application/rtf": "RTF wird nicht gelesen; als DOCX oder PDF speichern",
     "application/zip": "ZIP-Archiv ist kein Dokument; entpackt einlesen",
 }
+# a comment once read is not tried in another way: with thirty of them there are a billion ways
 _HTML_START = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,5000}?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,5000}?-->\s*)*+<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
 )
 _XML_START = re.compile(r"\s*<\?xml\b|\s*<(?:rss|feed|urlset|sitemapindex)\b", re.I)
 _ANY_TAG = re.compile(

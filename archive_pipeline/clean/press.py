@@ -85,6 +85,8 @@ _MAIL_SIGNATURE = re.compile(r"--\s*")
 
 OPENING = 6
 """Lines in which a text may state its number."""
+MAX_CONTACTS = 20
+"""Contact blocks of one text; a joint release of many bodies has a few."""
 MAX_TAIL = 12
 MAX_BEHIND = 6
 """Lines at the end of a text among which pictures are described: caption and credit of a few."""
@@ -138,7 +140,16 @@ def _second_half(article: Article, line: Line) -> bool:
 
 
 def _contact(article: Article) -> Article:
-    """From a contact heading in the second half to the end, or to a heading that is no part of it."""
+    """Every block from a contact heading in the second half to the end, or to a heading that is no part of it."""
+    for _ in range(MAX_CONTACTS):
+        shorter = _without_contact(article)
+        if shorter is article:
+            break
+        article = shorter
+    return article
+
+
+def _without_contact(article: Article) -> Article:
     found = lines(article.text)
     for line in found:
         text = line.text.strip()
@@ -157,7 +168,7 @@ def _contact(article: Article) -> Article:
             article = cut_lines(article, "about", block[count:])
         contact = "\n".join(part.text.strip() for part in block[:count])
         merged = f"{article.contact}\n{contact}" if article.contact else contact
-        return _contact(cut_lines(replace(article, contact=merged), "contact", block[:count]))
+        return cut_lines(replace(article, contact=merged), "contact", block[:count])
     return article
 
 

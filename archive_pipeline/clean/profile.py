@@ -18,7 +18,7 @@ from archive_pipeline.clean.figures import split_credit
 from archive_pipeline.clean.markup import element_text
 from archive_pipeline.clean.page import block_text
 from archive_pipeline.clean.text import normalise_body
-from archive_pipeline.language.days import parse_day, parse_iso
+from archive_pipeline.language.days import BERLIN, parse_day, parse_iso
 from archive_pipeline.model import Article, Capture, Credit, Source
 from archive_pipeline.protocols import Page
 
@@ -168,7 +168,7 @@ def _filled(article: Article, rules: SiteRules, tree: HtmlElement, capture: Capt
         return next((found for element in rules.find(field, tree) if (found := element_text(element))), None)
 
     day = _day(rules, tree)
-    if day is not None and day > capture.captured_at.date():
+    if day is not None and day > capture.captured_at.astimezone(BERLIN).date():
         day = None
     captions: list[Credit] = []
     for element in rules.all("caption", tree):

@@ -29,6 +29,8 @@ _LEAD_MARK = re.compile(
     r"|teaser-?text|kurztext|intro(?:duction)?|einleitungstext|vorspanntext|zusammenfassung)(?:$|[\s_-])",
     re.I,
 )
+_TEASER = re.compile(r"(?:^|[\s_-])(?:teaser|anreisser)(?:$|\s)", re.I)
+_ELSEWHERE = frozenset({"a", "aside", "nav", "footer", "li"})
 _LINKED = re.compile(r"related|list|comment|author|share", re.I)
 
 
@@ -72,23 +74,36 @@ def _marked_lead(tree: HtmlElement, title: str | None) -> str | None:
             left -= 1
             if left < 0:
                 return None
-            if element.tag in _LEAD_TAGS and _LEAD_MARK.search(element.get("class") or ""):
+            marks = element.get("class") or ""
+            if element.tag in _LEAD_TAGS and (_LEAD_MARK.search(marks) or _is_teaser(element, marks)):
                 text = element_text(element)
-                if MIN_LEAD <= len(text) <= MAX_LEAD and not _LINKED.search(element.get("class") or ""):
+                if MIN_LEAD <= len(text) <= MAX_LEAD and not _LINKED.search(marks):
                     return text
     return None
+
+
+def _is_teaser(element: HtmlElement, marks: str) -> bool:
+    """Whether an element marked as teaser is that of the page itself: those of other releases link to them."""
+    above = (one.tag for one in element.iterancestors())
+    return bool(_TEASER.search(marks)) and next(element.iter("a"), None) is None and not _ELSEWHERE & set(above)
 
 
 def _lead(tree: HtmlElement, opening: str) -> str | None:
     """The smallest element whose text opens with the description."""
     first = opening.split(" ", 1)[0]
+    too_long: set[HtmlElement] = set()  # one that holds thousands of candidates is read once
     for element in tree.iter("p", "div", "h2", "h3", "h4", "strong", "b", "span", "section", "header", "em"):
         if not _opens_with(element.text, first):
             continue
         # inline markup may split the opening: "<p><strong>Lemgo.</strong> Der Kreistag ..."
         for candidate in (element, *element.iterancestors()):
+            if candidate in too_long:
+                break
             text = element_text(candidate)
-            if len(text) > MAX_LEAD or not plain(text[: 2 * OPENING]).startswith(opening[: len(plain(text))]):
+            if len(text) > MAX_LEAD:
+                too_long.add(candidate)
+                break
+            if not plain(text[: 2 * OPENING]).startswith(opening[: len(plain(text))]):
                 break
             if plain(text[: 2 * OPENING]).startswith(opening):
                 return text

@@ -79,9 +79,7 @@ def moved_pages(pages: tuple[int, ...], before: str, after: str) -> tuple[int, .
 
 def _opening(text: str, place: int) -> int:
     """Where the word begins in which this character stands, with the marks before it."""
-    while place and not text[place - 1].isspace():
-        place -= 1
-    return place
+    return max(text.rfind(" ", 0, place), text.rfind("\n", 0, place)) + 1
 
 
 def cut_lines(article: Article, rule: str, doomed: Iterable[Line]) -> Article:

@@ -2,7 +2,7 @@
 
 import re
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from urllib.parse import urlsplit
 
 from lxml.html import HtmlElement
@@ -28,6 +28,8 @@ _DASH = re.compile(r"\s+[–—-]+\s+")
 _HOME = re.compile(r"(?:https?://[^/]+)?/?(?:index\.(?:html?|php)|home/?|de/?)?|\./|#top")
 MIN_PART = 12
 """Characters of a heading that is taken for being a whole part of the document title."""
+MAX_HEADINGS = 500
+"""Headings of one level that are looked at."""
 MAX_KICKER = 60
 MIN_WORDS = 4
 """Words of a heading that is believed against the document title."""
@@ -185,7 +187,7 @@ def _in_mixed_case(title: str, named: list[str]) -> str:
 def _headings(tree: HtmlElement, level: str) -> list[str]:
     """Texts of the headings of one level, without kickers inside them; logos (links to the start page) left out."""
     found = []
-    for heading in tree.iter(level):
+    for heading in islice(tree.iter(level), MAX_HEADINGS):
         if any(
             ancestor.tag in _ELSEWHERE or _DIALOG.search(ancestor.get("class") or "")
             for ancestor in heading.iterancestors()

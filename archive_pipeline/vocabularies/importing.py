@@ -5,10 +5,12 @@ back as a valid vocabulary.
 """
 
 import csv
+import fcntl
+import io
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkstemp
@@ -65,6 +67,23 @@ def add_entries(
     """Put entries into `vocab/NAME.toml`, which is made when it is not there: new ones at its end, further variants and
     changed settings into the tables that are there. Returns the file. Raises ConfigError when another file has an
     entry already, or one has a mistake; then nothing was written."""
+    with _held(archive):
+        return _add(archive, vocabularies, entries, name)
+
+
+@contextmanager
+def _held(archive: Path) -> Iterator[None]:
+    """One change at a time: a file is read and then replaced, and of two at once one would be lost."""
+    handle = os.open(archive, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems lock no folders
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _add(archive: Path, vocabularies: Sequence[Vocabulary], entries: Sequence[NewEntry], name: str) -> Path:
     path = archive / FOLDER / f"{name}.toml"
     text = read_text(path) if path.exists() else ""
     if path.exists():
@@ -81,11 +100,14 @@ def add_entries(
 
 
 def _extend(document: tomlkit.TOMLDocument, entry: NewEntry) -> bool:
-    """Add what is new to the table of the same value; False when there is none."""
+    """Add what is new to the table of the same value, and of the same place where one is named: voter groups of two
+    places may have one value. False when there is none."""
     tables = document.get(entry.kind, [])
     for table in tables if isinstance(tables, list) else []:
-        if table.get("value") == entry.settings["value"]:
+        if _is_same(table, entry):
             for key, value in entry.settings.items():
+                if key == "value":
+                    continue
                 known = table.get(key)
                 if isinstance(value, tuple) and isinstance(known, list):
                     known.extend(one for one in value if one not in known)
@@ -93,6 +115,18 @@ def _extend(document: tomlkit.TOMLDocument, entry: NewEntry) -> bool:
                     table[key] = list(value) if isinstance(value, tuple) else value
             return True
     return False
+
+
+def _is_same(table: Mapping[str, object], entry: NewEntry) -> bool:
+    known, known_place = _value_of(table)
+    value, place = _value_of(entry.settings)
+    return known == value and (not place or place == known_place)
+
+
+def _value_of(settings: Mapping[str, object]) -> tuple[str, str]:
+    """The value of an entry without the place it is bound to, and the key of that place's district."""
+    value, _, district = str(settings.get("value", "")).partition("@")
+    return value, district or str(settings.get("place") or "")[:5]
 
 
 def _rendered(entry: NewEntry) -> str:
@@ -131,17 +165,22 @@ def read_csv(path: Path, axis: str | None) -> tuple[NewEntry, ...]:
     if not lines:
         raise ConfigError(f"{path} ist leer", hint="die erste Zeile nennt die Spalten, z. B. value,label,variants")
     delimiter = max(",;\t", key=lines[0].count)
-    rows = csv.reader(lines, delimiter=delimiter)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header = [_column(cell) for cell in next(rows)]
     if "label" not in header:
         raise ConfigError(
             f"{path}: in der ersten Zeile fehlt die Spalte label", hint=f"bekannte Spalten: {', '.join(COLUMNS)}"
         )
     entries = []
-    for row in rows:
-        cells = {name: cell.strip() for name, cell in zip(header, row, strict=False) if name and cell.strip()}
-        if cells:
-            entries.append(_entry(cells, axis, f"{path}:{rows.line_num}"))
+    try:
+        for row in rows:
+            cells = {name: cell.strip() for name, cell in zip(header, row, strict=False) if name and cell.strip()}
+            if cells:
+                entries.append(_entry(cells, axis, f"{path}:{rows.line_num}"))
+    except csv.Error as error:
+        raise ConfigError(
+            f"{path}:{rows.line_num}: die Zeile ist nicht lesbar ({error})", hint="Zeile kürzen oder löschen"
+        ) from error
     return _merged(entries)
 
 

@@ -37,13 +37,13 @@ def check(article: Article, source: Source) -> None:
 
 
 @given(text=st.text(max_size=200), title=st.none() | st.text(max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_evidence_slices_back_for_any_text(text, title):
     check(Article(text=text, title=title), Source(id="t", district="05974", party="spd", organisation="drk"))
 
 
 @given(words=st.lists(WORDS, max_size=40), title=st.lists(WORDS, max_size=8))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 def test_evidence_slices_back_for_any_mixture(words, title):
     article = Article(text=" ".join(words), title=" ".join(title), url="https://www.spd-soest.de/")
     check(article, Source(id="t"))
@@ -157,7 +157,20 @@ def test_two_megabytes_are_read_in_time(text):
 
 
 @pytest.mark.parametrize(
-    "words", ["(SPD) ", "SPD und ", "Kölner Feuerwehr ", "Stadtwerke Soest ", "Dazu sagt die SPD-Fraktion: "]
+    "words",
+    [
+        "(SPD) ",
+        "SPD und ",
+        "Kölner Feuerwehr ",
+        "Stadtwerke Soest ",
+        "Dazu sagt die SPD-Fraktion: ",
+        "DRK Unna, ",
+        "Anna Müller (SPD), ",
+        "Bund der Abc (BDA) ",
+        "Müller und „wir haben das so gewollt“ und ",
+        "unsere CDU-Fraktion Eva Muster ",
+        "Frau Dr. Dr. ",
+    ],
 )
 def test_what_comes_back_a_thousand_times_costs_no_more_than_its_length(words):
     """Twice the text may take twice the time, not four times; least of three, as garbage is collected at any time."""

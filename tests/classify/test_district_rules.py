@@ -28,6 +28,8 @@ TAGGED = [
     ("Landkreis München: Der Landrat übergab dem Kreistag den Haushalt.", {"09184"}),
     ("Die Landeshauptstadt München baut. Oberbürgermeister und Stadtrat von München freuen sich.", {"09162"}),
     # several districts, each named in full
+    ("Die Schulen des Märkischen Kreises bekommen neue Räume.", {"05962"}),
+    ("Im Oberbergischen Kreis fahren mehr Busse.", {"05374"}),
     ("Der Kreis Borken und der Kreis Coesfeld gründen einen Zweckverband.", {"05554", "05558"}),
     # guests and comparison cities don't win
     ("Der Landkreis Gifhorn investiert in Schulen. Besucher aus Hamburg, Köln und Leipzig staunten.", {"03151"}),

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 NAMED = [
@@ -90,3 +92,25 @@ def test_listed_bodies_are_only_mentioned(classify):
 
 def test_place_inside_a_body_is_not_the_administration(classify):
     assert labels(classify("organisation", "Das Jobcenter Kreis Unna hilft.")) == {"Jobcenter Kreis Unna"}
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Die CDU-Fraktion im Rat der Stadt Hamm fordert Geld.", "CDU-Fraktion im Rat der Stadt Hamm"),
+        ("Die FDP-Fraktion im Kreistag des Rhein-Sieg-Kreises lehnt ab.", "FDP-Fraktion im Kreistag Rhein-Sieg-Kreis"),
+        ("Die Stadt Lage saniert ihr Bad.", "Stadt Lage"),
+        ("Der VdK-Ortsverband Lage berät Familien.", "VdK-Ortsverband Lage"),
+    ],
+)
+def test_place_of_a_body_in_the_nominative_and_whole(classify, text, label):
+    assert label in labels(classify("organisation", text))
+
+
+def test_abbreviation_that_comes_back_thousands_of_times(classify):
+    text = (
+        "Kristallisationspunkt gegen Armut durch Integration (KAI) lädt ein. Die KAI-Leiterin dankt. " + "KAI " * 20_000
+    )
+    started = time.process_time()
+    classify("organisation", text, language="de")
+    assert time.process_time() - started < 10

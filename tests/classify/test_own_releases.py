@@ -113,8 +113,9 @@ def faults(release: dict[str, Any], line: dict[str, Any]) -> dict[str, list[str]
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release["id"])
 def test_release(release: dict[str, Any], found: dict[str, Any]) -> None:
     wrong = {axis: said for axis, said in faults(release, found[release["id"]]).items() if said}
-    if wrong and "known_gap" in release:
-        pytest.skip(release["known_gap"])
+    if "known_gap" in release:
+        assert wrong, "no gap any more: take known_gap away"
+        pytest.xfail(release["known_gap"])
     assert wrong == {}
 
 
@@ -124,7 +125,7 @@ def test_share_of_known_gaps_does_not_rise() -> None:
 
 
 def test_table(found: dict[str, Any]) -> None:
-    """Prints right / checked by axis for both parts; sums must agree with the releases' own verdicts."""
+    """Prints right / checked by axis for both parts; all but the known gaps are right."""
     right: Counter[tuple[str, bool]] = Counter()
     checked: Counter[tuple[str, bool]] = Counter()
     for release in RELEASES:
@@ -136,4 +137,5 @@ def test_table(found: dict[str, Any]) -> None:
     for axis in (*AXES, "all"):
         read, unread = (f"{right[axis, part]} of {checked[axis, part]}" for part in (False, True))
         print(f"| {axis} | {read} | {unread} |")
-    assert sum(checked["all", part] for part in (False, True)) == len(RELEASES)
+    gaps = sum("known_gap" in release for release in RELEASES)
+    assert sum(right["all", part] for part in (False, True)) == len(RELEASES) - gaps

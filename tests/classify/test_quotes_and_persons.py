@@ -55,6 +55,56 @@ def test_speakers(classify, text, speakers):
     assert all(text[quote.start : quote.end] == quote.text for quote in quotes)
 
 
+SPOKEN_BY_OTHERS = [
+    # double names: the surname alone, short speech, a form of address
+    (
+        "Petra Beispiel-Muster führte Gäste. „Es fehlt an Platz“, sagte Beispiel-Muster. „Wir bauen bald an“, so "
+        "Beispiel-Muster. Frau Beispiel-Muster ergänzte: „Das Geld dafür ist schon da.“",
+        ["Petra Beispiel-Muster"] * 3,
+    ),
+    # two persons of one name or one office: who was named in full last
+    (
+        "Eva Muster (SPD) will mehr Geld. „Wer übt, lernt schneller als die anderen“, sagte Muster.\n\nDagegen war "
+        "Kurt Muster (CDU). „Wir können nicht jede Lücke stopfen“, sagte Muster.",
+        ["Eva Muster", "Kurt Muster"],
+    ),
+    (
+        "Petra Beispiel-Muster und Kurt Muster kamen. „Es fehlt noch an Platz“, fand Muster. Beispiel-Muster sagte: "
+        "„Wir bauen nun bald an.“",
+        ["Kurt Muster", "Petra Beispiel-Muster"],
+    ),
+    # short speech that a pronoun ascribes
+    ("Landrätin Eva Muster schnitt das Band durch. „Hier ist jeder willkommen“, sagte sie.", ["Eva Muster"]),
+    # a pronoun means who acted in between, not who spoke before
+    (
+        "„Wir hatten am Anfang nur drei Paten“, sagte Leiterin Eva Muster. Bürgermeister Kurt Beispiel (CDU) hörte "
+        "zu. Er versprach Hilfe: „Die Stadt lässt euch nicht allein.“",
+        ["Eva Muster", "Kurt Beispiel"],
+    ),
+    (
+        "„Wir hatten am Anfang nur drei Paten“, sagte Eva Muster. Bürgermeister Kurt Beispiel gratulierte. „Solche "
+        "Paten machen eine Stadt erst lebenswert“, meinte er.",
+        ["Eva Muster", "Kurt Beispiel"],
+    ),
+    (
+        "„Wir hatten am Anfang nur drei Paten“, sagte Eva Muster. Sie dankte Kurt Beispiel. „Ohne ihn wäre das nie "
+        "gegangen“, meinte sie.",
+        ["Eva Muster", "Eva Muster"],
+    ),
+    (
+        "Das sagte Eva Muster. Neben ihr saß Pfarrerin Ute Beispiel. „Kirche steht an der Seite der Schwachen“, "
+        "betonte diese.",
+        ["Ute Beispiel"],
+    ),
+    ("„Dann müssen wir drei von fünf Stellen streichen.“ Das sagte Eva Muster am Mittwoch.", ["Eva Muster"]),
+]
+
+
+@pytest.mark.parametrize(("text", "speakers"), SPOKEN_BY_OTHERS)
+def test_speakers_among_others(classify, text, speakers):
+    assert [quote.speaker for quote in classify("quotes", text, language="de")] == speakers
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -84,7 +134,29 @@ PERSONS = [
     ("Der Leiter des Zentrums, Kurt Beispiel, war zu Gast.", [("Kurt Beispiel", "Leiter des Zentrums", None)]),
     ("Professorin Dr. Eva Muster-Beispiel sprach.", [("Eva Muster-Beispiel", "Professorin", None)]),
     ("Für SGK-Kreisvorsitzenden Kurt Beispiel ist das gut.", [("Kurt Beispiel", "SGK-Kreisvorsitzenden", "spd")]),
+    ("Eva Muster von der CDU war zu Gast.", [("Eva Muster", None, "cdu")]),
     ("Wehrführer Kurt von Beispiel sprach.", [("Kurt von Beispiel", "Wehrführer", None)]),
+    (
+        "Eva Muster (Grüne) und Kurt Beispiel (Linke) kamen.",
+        [
+            ("Eva Muster", None, "gruene"),
+            ("Kurt Beispiel", None, "linke"),
+        ],
+    ),
+    (
+        "Es kamen Landrat Kurt Beispiel, Dekan Dr. Hans Muster und Eva Muster.",
+        [
+            ("Kurt Beispiel", "Landrat", None),
+            ("Hans Muster", "Dekan", None),
+        ],
+    ),
+    (
+        "Es kamen Superintendent Kurt Beispiel, die Landrätin Eva Muster und andere.",
+        [
+            ("Kurt Beispiel", "Superintendent", None),
+            ("Eva Muster", "Landrätin", None),
+        ],
+    ),
 ]
 
 

@@ -1,3 +1,4 @@
+import json
 import re
 
 from archive_pipeline.classify.topic_keywords import keyword_topics
@@ -18,10 +19,11 @@ def test_every_keyword_has_a_major_topic_and_an_id():
     assert len(identified) == len(set(identified))
 
 
+FILES = {"a.txt": "Abschiebung gestoppt\n\nDie Abschiebung der Flüchtlinge wurde gestoppt, sagt der Rat.\n"}
+
+
 def test_search_by_topic_understands_the_name_of_a_keyword(apl, make_archive):
-    folder = make_archive(
-        {"a.txt": "Abschiebung gestoppt\n\nDie Abschiebung der Flüchtlinge wurde gestoppt, sagt der Rat.\n"}
-    )
+    folder = make_archive(FILES)
     apl("-C", folder, "run")
     assert apl.json("-C", folder, "search", "thema:Abschiebehaft", "--json")["total"] == 1
     assert apl.json("-C", folder, "search", "thema:Tariftreueregelung", "--json")["total"] == 0
@@ -29,6 +31,33 @@ def test_search_by_topic_understands_the_name_of_a_keyword(apl, make_archive):
     assert "Abschiebung (Wikidata Q285701" in apl("-C", folder, "show", found, "--why").stdout
     assert "Stichworte:" in apl("-C", folder, "show", found).stdout
     assert "Abschiebung" in apl("-C", folder, "export", "csv").stdout
+
+
+RULE = """
+from dataclasses import replace
+from archive_pipeline import hookimpl
+archive_pipeline_api = 1
+
+class Rule:
+    def clean(self, article, page, source):
+        return replace(article, text=article.text.replace("Flüchtlinge", "Geflüchteten"))
+
+@hookimpl
+def register_cleaners(registry):
+    registry.add("eigene-regel", Rule(), order=560)
+"""
+
+
+def test_a_text_that_was_derived_again_keeps_the_keywords_of_then(apl, make_archive):
+    folder = make_archive(FILES)
+    apl("-C", folder, "run")
+    found = apl.json("-C", folder, "search", "Abschiebung", "--json")["hits"][0]["id"]
+    then = json.loads(apl("-C", folder, "show", found, "--json").stdout)["tags"]
+    assert any(tag["keywords"] for tag in then)
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "regel.py").write_text(RULE, encoding="utf-8")
+    assert apl.json("-C", folder, "reprocess", "--json")["changed"] == 1
+    assert json.loads(apl("-C", folder, "show", f"d/{found}@1.1", "--json").stdout)["tags"] == then
 
 
 def test_names_of_keywords_are_told_with_their_topic():

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from archive_pipeline.model import has_uncertain_topic
-
 RELEASES = tomllib.loads((Path(__file__).parent / "topics" / "releases.toml").read_text(encoding="utf-8"))["release"]
 LEAST_RIGHT = {"read": 41, "aside": 20}
 
@@ -50,10 +48,3 @@ def test_keywords_stand_below_their_topic_with_ids_and_where_they_were_read(clas
 )
 def test_keywords_are_found_inflected(classify, text, label):
     assert label in {keyword.label for tag in classify("topic", text) for keyword in tag.keywords}
-
-
-def test_two_near_topics_and_none_that_is_sure_are_uncertain(classify):
-    sure = classify("topic", "Die Polizei sucht Zeugen nach einem Einbruch; der Täter flüchtete vor der Festnahme.")
-    torn = classify("topic", "Museum und Krankenhaus.")
-    weak = classify("topic", "Das Fest war schön.")
-    assert [has_uncertain_topic(tags) for tags in (sure, torn, weak, ())] == [False, True, True, False]

@@ -330,3 +330,42 @@ def test_a_plugin_that_recognises_text_gives_a_scan_its_text(chain) -> None:
     assert (article.text, article.state) == (TEXT, None)
     assert article.page_at(article.text.index("Bürgermeisterin")) == 2
     assert chain(Reader(), start=article, **scan).article == article
+
+
+@pytest.mark.parametrize("label", ["Bild 1", "Foto 2", "Bild oben", "Foto links"])
+def test_numbered_and_placed_captions_are_no_text(label, clean) -> None:
+    text = f"Lindenau pflanzt Bäume\n\n{TEXT}\n\n{label}: Kinder mit Schaufeln auf dem Marktplatz"
+    article = clean(text.encode(), key="x.txt", media_type="text/plain").article
+    assert article.text == TEXT
+    assert [credit.kind for credit in article.credits] == ["caption"]
+
+
+def test_a_day_without_space_before_its_month(clean) -> None:
+    text = f"Pressemitteilung vom 3.März 2017\n\nLindenau pflanzt Bäume\n\n{TEXT}"
+    assert clean(text.encode(), key="x.txt", media_type="text/plain").article.published == date(2017, 3, 3)
+
+
+@pytest.mark.parametrize(("inner", "kept"), [("%s", True), ('<a href="/b">%s</a>', False)], ids=["own", "linked"])
+def test_the_teaser_below_the_heading_is_the_lead_unless_it_leads_elsewhere(inner, kept, clean) -> None:
+    lead = "Auf dem Marktplatz entstehen im Herbst zwanzig Plätze für junge Linden und Ahorne."
+    teaser = f'<div class="teaser">{inner % lead}</div>'
+    paragraphs = "".join(f"<div>{part}</div>" for part in TEXT.split("\n\n"))
+    body = f"<html><body><div><h1>Lindenau pflanzt Bäume</h1>{teaser}{paragraphs}</div></body></html>"
+    assert clean(body.encode()).article.text.startswith(lead) is kept
+
+
+def test_a_page_without_title_or_heading_has_one_in_large_type(clean) -> None:
+    lines = "<br><br>".join(TEXT.split("\n\n"))
+    body = (
+        "<html><head><title>Gemeinde Lindenau - Presse</title></head><body>"
+        "<b>Presseinformation vom 14.08.2003</b><br><br>"
+        f"<font size=4><b>Lindenau pflanzt Bäume</b></font><br><br>{lines}</body></html>"
+    )
+    article = clean(body.encode(), url="http://www.lindenau.example/presse/pm1.htm").article
+    assert (article.title, article.text) == ("Lindenau pflanzt Bäume", TEXT)
+
+
+def test_a_page_that_opens_with_a_sentence_has_no_title(clean) -> None:
+    body = f"<html><body><p>{TEXT}</p></body></html>"
+    article = clean(body.encode()).article
+    assert article.title is None

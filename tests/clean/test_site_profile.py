@@ -1,7 +1,11 @@
 """Rules of one site: selectors, days of validity, and the errors of a rules.toml."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
+from archive_pipeline.clean import CapturePage
 from archive_pipeline.clean.profile import SiteProfile
 from archive_pipeline.errors import ConfigError
 from archive_pipeline.model import Article, Source
@@ -116,3 +120,10 @@ def test_mistakes_name_the_file_and_the_value(text, message, load) -> None:
         load(text)
     assert "rules.toml:" in caught.value.message
     assert all(problem.line for problem in caught.value.problems)
+
+
+def test_a_day_that_has_begun_in_germany_is_not_to_come(load, page_of) -> None:
+    capture = page_of(PAGE.encode(), url="https://www.auental.example/a").capture
+    at_night = replace(capture, captured_at=datetime(2023, 6, 4, 22, 30, tzinfo=UTC))
+    article = load(RULES).clean(Article(), CapturePage(at_night), Source(id="probe"))
+    assert str(article.published) == "2023-06-05"

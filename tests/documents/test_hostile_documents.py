@@ -186,6 +186,8 @@ OFFICE = {
     "DOCX: half": (DOCX, word("<w:p/>" * 500)[:300]),
     "DOCX: encrypted": (DOCX, encrypted(word("<w:p/>"))),
     "DOCX: nothing in it": (DOCX, package(word__document_xml="")),
+    "DOCX: three million tags": (DOCX, word("<w:p/>" * 3_000_000)),
+    "ODT: two million tags": (ODT, odt("<text:p/>" * 1_900_000)),
 }
 
 
@@ -210,6 +212,8 @@ def test_office(name):
         ("DOCX: 150 MB", "Kompressionsbombe"),
         ("DOCX: encrypted", "verschlüsselt"),
         ("DOCX: nothing in it", "beschädigt"),
+        ("DOCX: three million tags", "zu groß"),
+        ("ODT: two million tags", "zu groß"),
     ],
 )
 def test_the_reason_is_the_real_one(name, reason):
