@@ -4,10 +4,11 @@ Engines write segments once and never change them. The few files that do change 
 """
 
 import json
-import os
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
+
+from archive_pipeline.durable import replace_durably
 
 __all__ = ["CHECKSUMS", "damaged_files", "record_checksums"]
 
@@ -28,12 +29,7 @@ def record_checksums(folder: Path) -> None:
         before = known.get(path.name)
         digest = before[2] if before and before[:2] == (size, changed) else _digest(path)
         found[path.name] = (size, changed, digest)
-    temporary = folder / f"{CHECKSUMS}.new"
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(found, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / CHECKSUMS)
+    replace_durably(folder / CHECKSUMS, json.dumps(found).encode())
 
 
 def damaged_files(folder: Path) -> tuple[str, ...]:

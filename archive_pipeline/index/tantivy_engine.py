@@ -5,8 +5,7 @@ Terms come finished from the analysis, so that both engines find the same releas
 """
 
 import importlib
-import json
-import os
+import re
 import shutil
 import threading
 from collections import Counter
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from archive_pipeline.errors import IndexingError, LockedError, MissingExtraError, QueryError
 from archive_pipeline.index.batches import uncollected
+from archive_pipeline.index.state import begin_state, damaged, read_seq, require_version, write_seq
 from archive_pipeline.index.tantivy_documents import make_document, make_schema, register_tokenizer
 from archive_pipeline.index.tantivy_queries import Translation, Vocabulary
 from archive_pipeline.index.terms import PERIODS
@@ -30,17 +30,14 @@ if TYPE_CHECKING:
 __all__ = ["TantivyEngine"]
 
 _VERSION = "tantivy-3"
-_VERSION_FILE = "version.json"
-_SEQ_FILE = "seq"
 _HEAP_BYTES = 128_000_000
 _THREADS = 1
-_REBUILD = "archive-pipeline rebuild"
 _SPARE = 32
 """Hits asked for beyond a page, so that those that tie with its last one are among them."""
 _MORE = 16
 """How many times as many are asked for when they are not."""
 _BUCKETS = 65_000
-"""Values a facet can have: tantivy's own limit for one aggregation."""
+"""Values that one aggregation can count: tantivy's own limit."""
 
 
 class TantivyEngine:
@@ -56,24 +53,13 @@ class TantivyEngine:
         folder.mkdir(parents=True)
         with _damage_as_error(folder):
             library.Index(make_schema(library), path=str(folder))
-        _write_atomically(folder / _SEQ_FILE, "0")
-        _write_atomically(folder / _VERSION_FILE, json.dumps({"engine": self.version}))
+        begin_state(folder, self.version)
         return _TantivyIndex(library, folder, writable=True)
 
     def open(self, folder: Path, *, writable: bool = False) -> Index:
         """The index in `folder`. Raises IndexingError when it is missing, damaged or of another version."""
         library = _library()
-        try:
-            found = json.loads((folder / _VERSION_FILE).read_text("utf-8"))["engine"]
-        except FileNotFoundError:
-            raise IndexingError(f"Kein Suchindex in {folder}", hint=f"neu aufbauen: {_REBUILD}") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise _damaged(folder, error) from error
-        if found != self.version:
-            raise IndexingError(
-                f"Der Suchindex in {folder} stammt von Version {found}, nötig ist {self.version}",
-                hint=f"neu aufbauen: {_REBUILD}",
-            )
+        require_version(folder, self.version)
         return _TantivyIndex(library, folder, writable=writable)
 
 
@@ -97,7 +83,7 @@ class _TantivyIndex:
         self._lock = threading.RLock()
         with _damage_as_error(folder):
             # seq first: it may be older than the postings, never newer
-            self._seq = int((folder / _SEQ_FILE).read_text("ascii"))
+            self._seq = read_seq(folder)
             self._index: tantivy.Index = library.Index.open(str(folder))
             register_tokenizer(library, self._index)
             self._index.config_reader(reload_policy="manual")
@@ -124,7 +110,7 @@ class _TantivyIndex:
         with self._lock, uncollected(), _damage_as_error(self._folder):
             if self._pending:
                 self._write()
-            _write_atomically(self._folder / _SEQ_FILE, str(seq))
+            write_seq(self._folder, seq)
             self._pending.clear()
             self._seq = seq
             self._index.reload()
@@ -294,9 +280,38 @@ class _State:
                 f"kein Feld für Facetten: {unknown[0]}", hint="Felder: " + ", ".join((*PERIODS, *FILTER_FIELDS))
             )
         columns = dict.fromkeys("month" if field in PERIODS else field for field in fields)
-        asked = {column: {"terms": {"field": column, "size": _BUCKETS, "segment_size": _BUCKETS}} for column in columns}
-        found = self.searcher.aggregate(query, asked)
-        return tuple((field, _counts(field, found["month" if field in PERIODS else field])) for field in fields)
+        try:
+            found = self.searcher.aggregate(query, {column: _terms_of(column) for column in columns})
+        except ValueError as error:
+            if "bucket limit" not in str(error):
+                raise
+            found = {}  # too many values together
+        buckets = {
+            column: found[column]["buckets"] if _is_whole(found.get(column)) else self._buckets(query, column)
+            for column in columns
+        }
+        return tuple((field, _counts(field, buckets["month" if field in PERIODS else field])) for field in fields)
+
+    def _buckets(self, query: "tantivy.Query", column: str) -> list[dict[str, Any]]:
+        """All values of a field that has more than one aggregation can count: by the letters they begin with."""
+        whole: list[dict[str, Any]] = []
+        beginnings = [""]
+        while beginnings:
+            begun, letters = beginnings.pop(), ""
+            while not _is_whole(found := self._begun(query, column, begun, letters)):
+                further = {bucket["key"][len(begun) :][:1] for bucket in found["buckets"]} - {""}
+                beginnings += [begun + letter for letter in further]
+                letters += "".join(further)
+            whole += found["buckets"]
+        return whole
+
+    def _begun(self, query: "tantivy.Query", column: str, begun: str, but: str) -> dict[str, Any]:
+        """The values that begin so, and then not with one of the letters `but`."""
+        which = {"include": f"{re.escape(begun)}.*"} if begun else {}
+        if but:
+            which["exclude"] = f"{re.escape(begun)}[{re.escape(but)}].*"
+        found: dict[str, Any] = self.searcher.aggregate(query, {column: _terms_of(column, **which)})[column]
+        return found
 
 
 def _whole_ties(hits: Sequence[tuple[float, Any]], begin: int, end: int) -> tuple[int, int]:
@@ -312,9 +327,18 @@ def _whole_ties(hits: Sequence[tuple[float, Any]], begin: int, end: int) -> tupl
     return begin, end
 
 
-def _counts(field: str, found: dict[str, Any]) -> tuple[FacetCount, ...]:
+def _terms_of(column: str, **which: str) -> dict[str, Any]:
+    """The aggregation that counts the values of a field, those that `which` allows."""
+    return {"terms": {"field": column, "size": _BUCKETS, "segment_size": _BUCKETS, **which}}
+
+
+def _is_whole(found: dict[str, Any] | None) -> bool:
+    return found is not None and not found["sum_other_doc_count"]
+
+
+def _counts(field: str, buckets: Sequence[dict[str, Any]]) -> tuple[FacetCount, ...]:
     counts: Counter[str] = Counter()
-    for bucket in found["buckets"]:
+    for bucket in buckets:
         value = str(bucket["key"])
         if field in PERIODS:
             month = int(bucket["key"])
@@ -324,15 +348,6 @@ def _counts(field: str, found: dict[str, Any]) -> tuple[FacetCount, ...]:
     return tuple(FacetCount(value=value, count=-count) for count, value in ordered)
 
 
-def _write_atomically(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 @contextmanager
 def _damage_as_error(folder: Path) -> Iterator[None]:
     """tantivy raises ValueError and OSError; on files that are cut off it panics, which Python sees as an exception
@@ -340,20 +355,8 @@ def _damage_as_error(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        raise _damaged(folder, error) from error
+        raise damaged(folder, error) from error
     except BaseException as error:
         if type(error).__name__ != "PanicException":
             raise
-        raise _damaged(folder, error) from error
-
-
-def _damaged(folder: Path, error: BaseException) -> IndexingError:
-    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-        return IndexingError(
-            f"Der Suchindex in {folder} ist nicht lesbar oder schreibbar: {error}",
-            hint=f"Platz und Rechte prüfen; sonst neu aufbauen: {_REBUILD}",
-        )
-    return IndexingError(
-        f"Der Suchindex in {folder} ist beschädigt oder unlesbar: {type(error).__name__}: {error}",
-        hint=f"neu aufbauen: {_REBUILD}",
-    )
+        raise damaged(folder, error) from error

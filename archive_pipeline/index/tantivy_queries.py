@@ -114,8 +114,7 @@ class Translation:
                 return self._all_of(nodes)
             case Or(nodes):
                 built = [self.query(inner) for inner in nodes]
-                flat = all(isinstance(inner, Range | Filter | All | Not) for inner in nodes)
-                return self._any([query for query, _ in built]), flat
+                return self._any([query for query, _ in built]), all(map(_is_unscored, nodes))
             case Not(inner):
                 return self._without([self.query(inner)[0]], []), True
             case _:
@@ -220,6 +219,13 @@ class Translation:
     def _boolean(self, clauses: Sequence[tuple[Any, "tantivy.Query"]]) -> "tantivy.Query":
         library = self._library.Query
         return library.boolean_query(list(clauses)) if clauses else library.empty_query()  # type: ignore[no-any-return]
+
+
+def _is_unscored(node: Node) -> bool:
+    """Whether no hit of a query has a score: nothing of it asks for words that must be there."""
+    if isinstance(node, And | Or):
+        return all(map(_is_unscored, node.nodes))
+    return isinstance(node, Range | Filter | All | Not)
 
 
 def _flattened(nodes: Sequence[Node]) -> Iterator[Node]:

@@ -13,6 +13,7 @@ from archive_pipeline.protocols import IndexDocument
 
 __all__ = [
     "MAX_EXPANSIONS",
+    "MAX_PLACEMENTS",
     "PARAGRAPH",
     "PART_SIGN",
     "PERIODS",
@@ -129,9 +130,10 @@ def phrase_query(texts: Sequence[str]) -> WordQuery:
     return WordQuery((), sequence) if len(sequence) > 1 else WordQuery(sequence[0] if sequence else ())
 
 
-def phrase_slop(words: int, slop: int) -> int:
-    """How many other words may stand between neighbours of a phrase of so many words, at most `slop`."""
-    while slop and (slop + 1) ** (words - 1) > MAX_PLACEMENTS:
+def phrase_slop(words: int, slop: int, *, most: int = MAX_PLACEMENTS) -> int:
+    """How many other words may stand between neighbours of a phrase of so many words, at most `slop`; `most` is in how
+    many ways they may be spread."""
+    while slop and (slop + 1) ** (words - 1) > most:
         slop -= 1
     return slop
 

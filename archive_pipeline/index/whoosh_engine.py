@@ -1,13 +1,11 @@
 """The embedded default engine: Whoosh 2.7.4 as inverted index, everything above it our own.
 
 Whoosh keeps posting lists, columns and segments and commits them atomically; `index.whoosh_writing` writes and merges
-them, `index.whoosh_reading` reads them, documents are analysed by `index.terms`, queries answered by
-`index.evaluation`. Nothing is stored but the key. All values that filters, facets and sorting need lie in Whoosh
-columns, so that one commit covers everything. These three modules alone import Whoosh.
+them, `index.whoosh_files` and `index.whoosh_reading` read them, documents are analysed by `index.terms`, queries
+answered by `index.evaluation`. Nothing is stored but the key. All values that filters, facets and sorting need lie in
+Whoosh columns, so that one commit covers everything. These four modules alone import Whoosh.
 """
 
-import json
-import os
 import pickle
 import shutil
 import struct
@@ -21,7 +19,9 @@ from pathlib import Path
 from archive_pipeline.errors import IndexingError, LockedError
 from archive_pipeline.index.batches import uncollected
 from archive_pipeline.index.evaluation import evaluate
-from archive_pipeline.index.whoosh_reading import MappedStorage, Snapshot, newest_snapshot
+from archive_pipeline.index.state import begin_state, damaged, read_seq, require_version, write_seq
+from archive_pipeline.index.whoosh_files import MappedStorage
+from archive_pipeline.index.whoosh_reading import Snapshot, newest_snapshot
 from archive_pipeline.index.whoosh_writing import DocumentWriter
 from archive_pipeline.language.analysis import ANALYSIS_VERSION
 from archive_pipeline.protocols import EngineResult, Index, IndexDocument, SearchRequest
@@ -36,9 +36,6 @@ with warnings.catch_warnings():
 __all__ = ["WhooshEngine"]
 
 _VERSION = "whoosh-2"
-_VERSION_FILE = "version.json"
-_SEQ_FILE = "seq"
-_REBUILD = "archive-pipeline rebuild"
 _DAMAGE = (
     whoosh_index.IndexError,
     pickle.UnpicklingError,
@@ -102,23 +99,12 @@ class WhooshEngine:
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         whoosh_index.create_in(str(folder), _schema())
-        _write_atomically(folder / _SEQ_FILE, "0")
-        _write_atomically(folder / _VERSION_FILE, json.dumps({"engine": self.version}))
+        begin_state(folder, self.version)
         return _WhooshIndex(folder, writable=True)
 
     def open(self, folder: Path, *, writable: bool = False) -> Index:
         """The index in `folder`. Raises IndexingError when it is missing, damaged or of another version."""
-        try:
-            found = json.loads((folder / _VERSION_FILE).read_text("utf-8"))["engine"]
-        except FileNotFoundError:
-            raise IndexingError(f"Kein Suchindex in {folder}", hint=f"neu aufbauen: {_REBUILD}") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise _damaged(folder, error) from error
-        if found != self.version:
-            raise IndexingError(
-                f"Der Suchindex in {folder} stammt von Version {found}, nötig ist {self.version}",
-                hint=f"neu aufbauen: {_REBUILD}",
-            )
+        require_version(folder, self.version)
         return _WhooshIndex(folder, writable=writable)
 
 
@@ -155,7 +141,7 @@ class _WhooshIndex:
         with self._lock, uncollected(), _damage_as_error(self._folder):
             if self._pending:
                 self._write()
-            _write_atomically(self._folder / _SEQ_FILE, str(seq))
+            write_seq(self._folder, seq)
             self._pending.clear()
             self._refresh()
 
@@ -195,7 +181,7 @@ class _WhooshIndex:
     def _refresh(self) -> None:
         with _damage_as_error(self._folder):
             # seq first: it may be older than the postings, never newer
-            self._seq = int((self._folder / _SEQ_FILE).read_text("ascii"))
+            self._seq = read_seq(self._folder)
             self._snapshot = newest_snapshot(self._folder)
 
     def _write(self) -> None:
@@ -218,30 +204,9 @@ class _WhooshIndex:
             raise
 
 
-def _write_atomically(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 @contextmanager
 def _damage_as_error(folder: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise _damaged(folder, error) from error
-
-
-def _damaged(folder: Path, error: Exception) -> IndexingError:
-    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-        return IndexingError(
-            f"Der Suchindex in {folder} ist nicht lesbar oder schreibbar: {error}",
-            hint=f"Platz und Rechte prüfen; sonst neu aufbauen: {_REBUILD}",
-        )
-    return IndexingError(
-        f"Der Suchindex in {folder} ist beschädigt oder unlesbar: {type(error).__name__}: {error}",
-        hint=f"neu aufbauen: {_REBUILD}",
-    )
+        raise damaged(folder, error) from error

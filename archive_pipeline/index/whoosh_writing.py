@@ -14,10 +14,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, chain
 from operator import methodcaller, sub
+from pathlib import Path
 from typing import Any
 
+from archive_pipeline.durable import sync
 from archive_pipeline.index.terms import PART_SIGN, FieldTerms, document_terms
-from archive_pipeline.index.whoosh_reading import SEPARATOR, SegmentFiles
+from archive_pipeline.index.whoosh_files import SEPARATOR, SegmentFiles
 from archive_pipeline.protocols import IndexDocument
 from archive_pipeline.query import FILTER_FIELDS
 
@@ -27,6 +29,7 @@ with warnings.catch_warnings():
     from whoosh import codec
     from whoosh.codec.base import Codec
     from whoosh.codec.whoosh3 import WHOOSH3_HEADER_MAGIC, W3TermInfo
+    from whoosh.index import TOC
     from whoosh.reading import SegmentReader
     from whoosh.system import pack_int, pack_long, pack_ushort
     from whoosh.writing import SegmentWriter
@@ -114,6 +117,16 @@ class DocumentWriter(SegmentWriter):  # type: ignore[misc]
                 if rows:
                     lists[term] += chain.from_iterable(rows)
         self._added = True
+
+    def _commit_toc(self, segments: Sequence[Any]) -> None:
+        """Whoosh leaves it to the system when files reach the disk: after a power cut the table of contents could name
+        a segment with holes."""
+        folder = Path(self.storage.folder)
+        if self._added:
+            sync(folder / self.newsegment.make_filename(self.newsegment.COMPOUND_EXT))
+        super()._commit_toc(segments)
+        sync(folder / TOC._filename(self.indexname, self.generation))
+        sync(folder)
 
     def _flush_segment(self) -> None:
         """Write the lists; Whoosh's own pool of postings stays empty."""

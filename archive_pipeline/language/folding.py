@@ -12,7 +12,6 @@ _DROP_INVISIBLE = str.maketrans(dict.fromkeys(INVISIBLE))
 _SPELL_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "œ": "oe", "ı": "i"})
 _MARKS = re.compile(r"[\u0300-\u036f]")
 _SPELT_UMLAUT = re.compile(r"ae|oe|(?<![aeq])ue")
-_MAX_ASCII = 127
 
 
 def fold(word: str) -> str:
@@ -22,8 +21,13 @@ def fold(word: str) -> str:
     composed = unicodedata.normalize("NFC", word.translate(_DROP_INVISIBLE)).lower().translate(_SPELL_OUT)
     if composed.isascii():
         return composed
-    spelt_out = _MARKS.sub("", unicodedata.normalize("NFKD", composed)).lower().translate(_SPELL_OUT)
-    return "".join(spelt_out.split())  # one Arabic letter stands for four words
+    return _MARKS.sub("", "".join(map(_decomposed, composed))).lower().translate(_SPELL_OUT)
+
+
+def _decomposed(letter: str) -> str:
+    """One Arabic letter stands for four words; a word has no blanks."""
+    plain = unicodedata.normalize("NFKD", letter)
+    return plain.replace(" ", "") if letter.isalnum() else plain
 
 
 def reduce_umlauts(folded: str) -> str:

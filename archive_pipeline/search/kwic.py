@@ -145,11 +145,15 @@ def _sequences(tokens: Sequence[TokenFields], sequence: Sequence[Sequence[str]],
     for keys in sequence[1:]:
         following = [token for token in tokens if token.text in keys]
         places = [token.position for token in following]
-        chains = [
-            (first, token)
-            for first, last in chains
-            for token in following[bisect_right(places, last.position) : bisect_right(places, last.position + slop + 1)]
-        ]
+        chains = list(
+            {
+                (first.start, token.start): (first, token)
+                for first, last in chains
+                for token in following[
+                    bisect_right(places, last.position) : bisect_right(places, last.position + slop + 1)
+                ]
+            }.values()
+        )
     shortest: dict[int, int] = {}
     for first, last in chains:
         shortest[first.start] = min(last.end, shortest.get(first.start, last.end))

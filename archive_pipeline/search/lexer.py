@@ -99,13 +99,13 @@ def _next(query: str, start: int) -> tuple[Lexeme, int]:
         return Lexeme(kind="close", column=start + 1), start + 1
     place, minus, exact, field = start, False, False, None
     free = start == 0 or query[start - 1].isspace() or query[start - 1] == "("
-    while place + 1 < len(query) and query[place] in "-–−+=" and not query[place + 1].isspace():
+    while place + 1 < len(query) and query[place] in "-–−+=" and not _ends_word(query[place + 1]):
         minus, exact = minus or (free and query[place] in "-–−"), exact or query[place] == "="
         place += 1
     match = _FIELD.match(query, place)
     if match and match[1].casefold().replace("ae", "ä") in FIELDS:
         field, place = match[1].casefold().replace("ae", "ä"), match.end()
-        while place < len(query) and query[place] == " ":
+        while place < len(query) and query[place].isspace():
             place += 1
         if query[place : place + 1] == "=":
             exact, place = True, place + 1
@@ -142,7 +142,11 @@ def _word_end(query: str, start: int) -> int:
             break
         else:
             place += 1
-    return max(place, start + 1) if start < len(query) else start
+    return place
+
+
+def _ends_word(sign: str) -> bool:
+    return sign.isspace() or sign == ")"
 
 
 def _inside(query: str, place: int) -> bool:

@@ -2,12 +2,13 @@
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from archive_pipeline.index.terms import phrase_query, phrase_slop
+from archive_pipeline.index.terms import MAX_PLACEMENTS, phrase_query, phrase_slop
 from archive_pipeline.language.analysis import analyse, compound_parts, is_stop_word
 from archive_pipeline.language.folding import fold
 from archive_pipeline.query import (
@@ -52,9 +53,15 @@ _MAX_SLOP = 50
 _MIN_PREFIX = 3
 _MAX_NAME_WORDS = 4
 _MAX_DISTANCE = 2
-_FUZZY = re.compile(r"(.+)~(\d?)\d*", re.DOTALL)
+_MAX_NOTES = 20
+_MAX_UNKNOWN, _MAX_PROPOSALS = 32, 8
+"""Unknown names after which no further ones are looked up, and of how many the most alike are found: both take long."""
+_FUZZY = re.compile(r"(.+)~(\d*)", re.DOTALL)
 _UNKNOWN_FIELD = re.compile(r"([^\W\d_]{3,}(?:\.[^\W\d_]+)?):(?!//)([^\W_].*)", re.DOTALL)
 _GENDER = re.compile(r"(?:in|innen|e|en|er|es|r|n|m|s)(?![^\W\d_])|innen")
+_STAR = re.compile(rf"\*(?!in|{_GENDER.pattern})")
+_JOINT = re.compile("(?<=[^\\W\\d_])[-\u2010\u2011'’*:·]")
+"""Signs that the forms of words do not have: E-Auto is looked up as eauto."""
 _OUTER = "?!.,;:…*"
 _Operand = Callable[[], Node | None]
 
@@ -71,11 +78,15 @@ class ParsedQuery:
 
 def parse_query(text: str, *, names: Names, today: date, match: Match = "all") -> ParsedQuery:
     """Read a query. `today` is what `seit:30t` counts from."""
+    text = unicodedata.normalize("NFC", text)
     reader = _Reader(_capped(text), names=names, today=today, match=match)
     node = reader.read()
+    notes = reader.notes[:_MAX_NOTES]
+    if more := len(reader.notes) - len(notes):
+        notes.append(f"Die Anfrage wurde auch an weiteren Stellen nachsichtig gelesen: {more}")
     if len(text.encode("utf-8", "replace")) > MAX_QUERY_BYTES:
-        reader.notes.insert(0, f"Die Anfrage ist länger als {MAX_QUERY_BYTES} Byte, der Rest wurde nicht gelesen")
-    return ParsedQuery(node=node, notes=tuple(reader.notes), understood=describe(node, names))
+        notes.insert(0, f"Die Anfrage ist länger als {MAX_QUERY_BYTES} Byte, der Rest wurde nicht gelesen")
+    return ParsedQuery(node=node, notes=tuple(notes), understood=describe(node, names))
 
 
 def _capped(text: str) -> str:
@@ -95,6 +106,8 @@ class _Reader:
         self._depth = 0
         self._words = 0
         self._patterns = 0
+        self._placements = MAX_PLACEMENTS
+        self._unknown = 0
 
     def read(self) -> Node:
         parts: list[Node] = []
@@ -133,18 +146,19 @@ class _Reader:
             node = self._signed(field)
             if node is not None:
                 nodes.append(node)
-        if field and FIELDS[field] in FILTER_FIELDS:
-            return _joined(Or, nodes)
+        if field and FIELDS[field] not in TEXT_FIELDS:  # any of the values, none of those with a minus
+            wanted = _joined(Or, [node for node in nodes if not isinstance(node, Not)])
+            return _joined(And, [*([wanted] if wanted else []), *(node for node in nodes if isinstance(node, Not))])
         return self._together(nodes)
 
     def _together(self, nodes: list[Node]) -> Node | None:
         """Nodes without operator between them: filters and exclusions always hold, words as `match` says."""
-        if any(not self._is_stop_word(node) for node in nodes if not isinstance(node, Filter | Range | Not)):
+        if any(not self._is_stop_word(node) for node in nodes if not _is_condition(node)):
             nodes = [node for node in nodes if not self._is_stop_word(node)]
         if self._match == "all":
             return _joined(And, nodes)
-        words: list[Node] = [node for node in nodes if not isinstance(node, Filter | Range | Not)]
-        always: list[Node] = [node for node in nodes if isinstance(node, Filter | Range | Not)]
+        words = [node for node in nodes if not _is_condition(node)]
+        always = [node for node in nodes if _is_condition(node)]
         either = _distinct(_joined(Or, words))
         known = [node for node in always if not (isinstance(node, Filter) and not node.values)]
         always = known if known or words else always
@@ -206,34 +220,45 @@ class _Reader:
             return None
         if count == 1:
             return Exact(texts[0], field) if lexeme.exact else Term(" ".join(texts), field)
+        if lexeme.exact:
+            self._note("= gilt nur für ein einzelnes Wort, gesucht wird die Wortfolge in allen Formen", lexeme)
         return Phrase(texts, self._slop(texts, lexeme), field)
 
     def _slop(self, texts: tuple[str, ...], lexeme: Lexeme) -> int:
-        """How far the words may stand apart: as typed, or as far as can be looked up."""
-        slop = phrase_slop(len(phrase_query(texts).sequence), min(lexeme.slop, _MAX_SLOP))
+        """How far the words may stand apart: as typed, or as far as can be looked up beside the phrases before."""
+        count = len(phrase_query(texts).sequence)
+        slop = phrase_slop(count, min(lexeme.slop, _MAX_SLOP), most=self._placements)
+        self._placements -= (slop + 1) ** (count - 1) if slop else 0
         if slop < lexeme.slop:
             self._note(f"Abstand ~{lexeme.slop} ist zu weit, gesucht wird mit ~{slop}", lexeme)
         return slop
 
     def _word(self, lexeme: Lexeme, field: str | None) -> Node | None:
         text = lexeme.text.strip("?!,;")
+        unknown = None if field else _UNKNOWN_FIELD.fullmatch(text.lstrip(_OUTER))
+        if unknown and analyse(unknown[2]) and not _GENDER.match(unknown[2]):
+            return self._unknown_field(unknown, lexeme)
+        return self._pattern_or_word(text, lexeme, field)
+
+    def _pattern_or_word(self, text: str, lexeme: Lexeme, field: str | None) -> Node | None:
         fuzzy = _FUZZY.fullmatch(text)
         if fuzzy and analyse(fuzzy[1]):
-            distance = min(int(fuzzy[2] or 1), _MAX_DISTANCE)
+            asked = int(fuzzy[2][:3] or 1)
+            distance = min(asked, _MAX_DISTANCE)
             word = fuzzy[1].strip(_OUTER)
-            if int(fuzzy[2] or 1) > _MAX_DISTANCE:
+            if asked > _MAX_DISTANCE:
                 self._note(f"„{word}~“ sucht höchstens mit Abstand {_MAX_DISTANCE}", lexeme)
             if distance and self._is_one_pattern_more(word, lexeme):
-                return Fuzzy(word, distance, field)
+                return Fuzzy(_JOINT.sub("", word), distance, field)
             return self._term(word, field) if distance else Exact(word, field)
-        if text.endswith("*") and not lexeme.exact:
-            return self._prefix(text.rstrip(_OUTER), lexeme, field)
         word = text.strip(_OUTER + "~")
         if not analyse(word):
             return None
-        unknown = None if field else _UNKNOWN_FIELD.fullmatch(word)
-        if unknown and not _GENDER.match(unknown[2]):
-            return self._unknown_field(unknown, lexeme)
+        is_prefix = text.endswith("*") and not lexeme.exact
+        if not lexeme.exact and _STAR.search(text.rstrip(_OUTER) if is_prefix else text):
+            self._note(f"„{text}“: ein * gilt nur am Ende eines Wortes und wird sonst übergangen", lexeme)
+        if is_prefix:
+            return self._prefix(word, lexeme, field)
         return Exact(word, field) if lexeme.exact else self._term(word, field)
 
     def _term(self, word: str, field: str | None) -> Node:
@@ -242,13 +267,13 @@ class _Reader:
         return Or((Term(word, field), *(Term(part, field) for part in parts))) if parts else Term(word, field)
 
     def _prefix(self, word: str, lexeme: Lexeme, field: str | None) -> Node | None:
-        letters = fold(word.lstrip("*"))
-        if len(letters) < _MIN_PREFIX:
+        letters = _JOINT.sub("", word)
+        if len(fold(letters)) < _MIN_PREFIX:
             self._note(f"„{word}*“ ist zu kurz: ein Wortanfang braucht {_MIN_PREFIX} Buchstaben", lexeme)
-            return self._term(word, field) if analyse(word) else None
+            return self._term(word, field)
         if not self._is_one_pattern_more(word, lexeme):
             return self._term(word, field)
-        return Prefix(word.lstrip("*"), field)
+        return Prefix(letters, field)
 
     def _is_one_pattern_more(self, word: str, lexeme: Lexeme) -> bool:
         """Whether the query may have one more pattern; notes it when not."""
@@ -261,16 +286,21 @@ class _Reader:
         near = difflib.get_close_matches(found[1].casefold(), FIELDS, n=1)
         meant = f", meinten Sie {near[0]}:?" if near else ""
         self._note(f"Feld {found[1]} gibt es nicht{meant} – als Wörter gelesen", lexeme)
-        return self._together([self._term(word, None) for word in (found[1], found[2]) if analyse(word)])
+        nodes = (self._term(found[1], None), self._pattern_or_word(found[2], lexeme, None))
+        return self._together([node for node in nodes if node is not None])
 
     def _filter(self, name: str, field: str, lexeme: Lexeme) -> Node | None:
         values: dict[str, None] = {}
         texts = [lexeme.text] if lexeme.kind == "phrase" else lexeme.text.split(",")
-        for text in filter(None, (text.strip().strip("?!;") for text in texts)):
+        for text in dict.fromkeys(filter(None, (text.strip().strip("?!;") for text in texts))):
+            if self._unknown > _MAX_UNKNOWN:
+                self._note(f"{field}: „{text}“ nach so vielen unbekannten Namen nicht mehr nachgeschlagen", lexeme)
+                continue
             keys = self._names.resolve(name, text) or self._longer_name(name, text, lexeme)
             values.update(dict.fromkeys(keys))
             if not keys:
-                near = self._names.nearest(name, text)
+                self._unknown += 1
+                near = self._names.nearest(name, text) if self._unknown <= _MAX_PROPOSALS else ()
                 meant = f", meinten Sie {' oder '.join(near)}?" if near else ""
                 self._note(f"{field}: „{text}“ ist nicht bekannt{meant}", lexeme)
         return Filter(name, tuple(values))
@@ -312,6 +342,13 @@ class _Reader:
     def _note(self, text: str, lexeme: Lexeme | None = None) -> None:
         column = (lexeme or self._lexemes[self._place]).column
         self.notes.append(f"Spalte {column}: {text}")
+
+
+def _is_condition(node: Node) -> bool:
+    """Whether a node holds whatever words there are besides: a filter or an exclusion, or several of these."""
+    if isinstance(node, And | Or):
+        return all(map(_is_condition, node.nodes))
+    return isinstance(node, Filter | Range | Not)
 
 
 def _distinct(node: Node | None) -> Node | None:

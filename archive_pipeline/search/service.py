@@ -11,7 +11,7 @@ from archive_pipeline.errors import UnknownReleaseError
 from archive_pipeline.language.analysis import token_fields
 from archive_pipeline.model import Access, DocumentState
 from archive_pipeline.protocols import EngineHit, EngineResult, FacetCount, Index, SearchRequest
-from archive_pipeline.query import All, And, Exact, Filter, Node
+from archive_pipeline.query import All, And, Exact, Filter, Node, Range
 from archive_pipeline.search.cursor import Cursor, Sort
 from archive_pipeline.search.describe import describe
 from archive_pipeline.search.likeness import like_query
@@ -112,12 +112,12 @@ class FacetValue:
 class SearchResults:
     """One page of an answer.
 
-    `total` counts all hits. `undated` counts releases without date: those a date filter left out (`by_date` says that
-    there is one), else those among the hits. `mentioned_only` counts releases that only mention the district or party
-    asked for. `match` is how the words were combined in the end; `widened` says that nothing had all of them.
-    `suggestion` is the query with words that find nothing, or next to nothing, spelled as the archive does. `cursor` is
-    where the next page begins, None on the last; `seq` the archive's change number; `changed` says that the archive has
-    changed since the page before; `offset` how many hits come before this page.
+    `total` counts all hits. `undated` counts releases without date: those among the hits, or, where there are none,
+    those that a date filter alone left out (`by_date` says that there is one). `mentioned_only` counts releases that
+    only mention the district or party asked for. `match` is how the words were combined in the end; `widened` says that
+    nothing had all of them. `suggestion` is the query with words that find nothing, or next to nothing, spelled as the
+    archive does. `cursor` is where the next page begins, None on the last; `seq` the archive's change number; `changed`
+    says that the archive has changed since the page before; `offset` how many hits come before this page.
     """
 
     query: str
@@ -223,17 +223,34 @@ class SearchService:
             raise UnknownReleaseError(f"Im Archiv ist keine Mitteilung {release_id!r}")
         alike = like_query(release.title, release.text, count=self.count, total=self.count(All()))
         parsed = self.parse(query, today=today)
-        node = And((alike, parsed.node)) if alike and query.strip() else alike
+        limits = parsed.node if query.strip() else All()
+        node = And((alike, limits)) if alike and query.strip() else alike
         parsed = replace(parsed, node=node or Filter("source", ()))
         result = self.ask(SearchRequest(node=parsed.node, limit=offset + limit + 1))
         others = [hit for hit in result.hits if hit.key != release_id][offset : offset + limit]
-        is_inside = alike is not None and (not query.strip() or release_id in self.keys(query, today=today))
-        result = replace(result, hits=tuple(others), total=result.total - is_inside)
+        result = replace(result, hits=tuple(others))
         words = describe(alike, self._names) if alike else "kein Wort, das auch andere Mitteilungen haben"
-        limits = f", dazu {parsed.understood}" if query.strip() else ""
-        parsed = replace(parsed, understood=f"ähnlich wie d/{release_id}: {words}{limits}")
+        beside = f", dazu {parsed.understood}" if query.strip() else ""
+        parsed = replace(parsed, understood=f"ähnlich wie d/{release_id}: {words}{beside}")
         title = f"like:{release_id} {query}".strip()
-        return replace(self._results(title, parsed, result, "any", with_snippets=with_snippets), offset=offset)
+        found = self._results(title, parsed, result, "any", with_snippets=with_snippets)
+        return replace(self._without_itself(found, limits, release) if alike else found, offset=offset)
+
+    def _without_itself(self, found: SearchResults, limits: Node, release: FoundRelease) -> SearchResults:
+        """The counts without the release that the others are like, whose words it has itself."""
+
+        def is_in(tree: Node) -> bool:
+            return tree == All() or any(hit.key == release.id for hit in self.scan(tree))
+
+        undated = without_date(limits) if found.by_date else limits
+        wider = with_mentions(limits)
+        is_hit = is_in(limits)
+        return replace(
+            found,
+            total=found.total - is_hit,
+            undated=found.undated - (release.published is None and is_in(undated)),
+            mentioned_only=found.mentioned_only - (wider != limits and not is_hit and is_in(wider)),
+        )
 
     def parse(self, query: str, *, today: date, match: Match = "all") -> ParsedQuery:
         """A query text as a tree, with notes."""
@@ -339,13 +356,14 @@ class SearchService:
     def _results(
         self, query: str, parsed: ParsedQuery, result: EngineResult, match: Match, *, with_snippets: bool
     ) -> SearchResults:
+        undated, by_date = self.undated(parsed.node, result)
         return SearchResults(
             query=query,
             understood=parsed.understood,
             notes=parsed.notes,
             total=result.total,
-            undated=self._undated(parsed.node, result),
-            by_date=without_date(parsed.node) != parsed.node,
+            undated=undated,
+            by_date=by_date,
             mentioned_only=self._mentioned_only(parsed.node, result.total),
             match=match,
             widened=False,
@@ -391,9 +409,13 @@ class SearchService:
         keys = (hit.key for hit in self.scan(node, sort=cursor.sort))
         return next((place + 1 for place, key in enumerate(keys) if key == cursor.last), cursor.offset)
 
-    def _undated(self, node: Node, result: EngineResult) -> int:
+    def undated(self, node: Node, result: EngineResult) -> tuple[int, bool]:
+        """How many releases without date there are among the hits of a tree; where there are none, how many a date
+        filter alone left out, and whether there is one."""
         without = without_date(node)
-        return result.undated if without == node else self.count(without)
+        if without == node or result.undated:
+            return result.undated, False
+        return self.count(And((without, Range("published", unknown=True)))), True
 
     def _mentioned_only(self, node: Node, total: int) -> int:
         wider = with_mentions(node)
@@ -403,7 +425,7 @@ class SearchService:
 def _passages(release: FoundRelease, node: Node) -> tuple[Snippet, ...]:
     """The passages that show why a release was found, each with the page of its first marked word."""
     found = []
-    for passage in snippets(release.text, node):
+    for passage in snippets(release.text, node, quotes=release.quotes):
         offset = passage.start + min((mark.start for mark in passage.highlights), default=0)
         page = bisect_right(release.pages, offset) if offset < release.paged else 0
         found.append(replace(passage, page=page or None))

@@ -1,5 +1,6 @@
 """Passages of a text that show why it was found."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,10 +35,13 @@ class Snippet:
     page: int | None = None
 
 
-def snippets(text: str, node: Node, *, count: int = 2, width: int = 200) -> tuple[Snippet, ...]:
+def snippets(
+    text: str, node: Node, *, quotes: Sequence[tuple[int, int]] = (), count: int = 2, width: int = 200
+) -> tuple[Snippet, ...]:
     """Up to `count` passages of about `width` characters with the most different query words, in text order; the
-    beginning of the text when no word of the query stands in it."""
-    marks = _marker(node, None).marks(text)
+    beginning of the text when no word of the query stands in it. Words asked for in direct speech are marked where
+    `quotes` begin and end."""
+    marks = _marker(node, "quote").marks(text, quotes)
     if not marks:
         return (_snippet(text, 0, width, ()),) if text.strip() else ()
     chosen: list[int] = []
@@ -93,10 +97,15 @@ class _Marker:
         ]
         self._words = Words([(leaf, sought) for _, leaf, sought in self._leaves])
 
-    def marks(self, text: str) -> list[tuple[int, Highlight]]:
+    def marks(self, text: str, quotes: Sequence[tuple[int, int]] = ()) -> list[tuple[int, Highlight]]:
         """Number of the query leaf and stretch, in text order."""
         tokens = self._words.tokens(text)
-        found = {(number, mark) for number, leaf, sought in self._leaves for mark in _leaf_marks(tokens, leaf, sought)}
+        found = {
+            (number, mark)
+            for number, leaf, sought in self._leaves
+            for mark in _leaf_marks(tokens, leaf, sought)
+            if leaf.field != "quote" or any(start <= mark.start and mark.end <= end for start, end in quotes)
+        }
         return sorted(found, key=lambda item: (item[1].start, item[1].end, item[0]))
 
 
@@ -128,15 +137,21 @@ def _word_marks(tokens: Sequence[TokenFields], wanted: WordQuery, slop: int) -> 
 
 
 def _sequence_marks(tokens: Sequence[TokenFields], sequence: Sequence[Sequence[str]], slop: int) -> Iterator[Highlight]:
-    """The tokens of every chain that follows the sequence, one highlight each."""
-    chains: list[tuple[TokenFields, ...]] = [(token,) for token in tokens if token.text in sequence[0]]
+    """The tokens of every chain that follows the sequence, one highlight each. There may be many more chains than
+    tokens: each word keeps those that a chain leads to, then those of them from which it goes on to the last word."""
+    steps = [[token for token in tokens if token.text in sequence[0]]]
     for keys in sequence[1:]:
+        places = [token.position for token in steps[-1]]
         following = [token for token in tokens if token.text in keys]
-        chains = [
-            (*chain, token)
-            for chain in chains
-            for token in following
-            if 0 < token.position - chain[-1].position <= slop + 1
-        ]
-    for chain in chains:
-        yield from (Highlight(token.start, token.end) for token in chain)
+        steps.append([token for token in following if _any_within(places, token.position - slop - 1, token.position)])
+    places = [token.position for token in steps[-1]]
+    for step in reversed(steps):
+        if step is not steps[-1]:
+            step[:] = [token for token in step if _any_within(places, token.position + 1, token.position + slop + 2)]
+            places = [token.position for token in step]
+        yield from (Highlight(token.start, token.end) for token in step)
+
+
+def _any_within(places: Sequence[int], first: int, end: int) -> bool:
+    """Whether one of the places, which are in order, is `first` or behind it and before `end`."""
+    return bisect_left(places, first) < bisect_left(places, end)

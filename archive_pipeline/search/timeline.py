@@ -10,7 +10,6 @@ from archive_pipeline.protocols import SearchRequest
 from archive_pipeline.query import All, And, Filter, Node, Not, Or, Range
 from archive_pipeline.search.describe import describe
 from archive_pipeline.search.parser import Match
-from archive_pipeline.search.rewriting import without_date
 from archive_pipeline.search.service import FacetValue, SearchService
 
 __all__ = ["Group", "Histogram", "Timeline", "TimelineRow", "make_timeline"]
@@ -42,8 +41,8 @@ class TimelineRow:
 class Timeline:
     """Counts of a query. `volume` counts the releases that meet the query's filters, whatever they say (`basis` names
     them). `undated` and `undated_volume` have no date and stand in no period: they are among the others, or beside them
-    when the query asks for a time itself (`by_date`). A release with two parties counts for both. `sources` are the
-    sources the query is confined to, none for all."""
+    when the query asks for a time itself (`by_date`, `volume_by_date`). A release with two parties counts for both.
+    `sources` are the sources the query is confined to, none for all."""
 
     query: str
     understood: str
@@ -58,6 +57,7 @@ class Timeline:
     rows: tuple[TimelineRow, ...]
     sources: tuple[str, ...] = ()
     by_date: bool = False
+    volume_by_date: bool = False
 
 
 def make_timeline(
@@ -81,6 +81,7 @@ def make_timeline(
     facets = tuple(field for field in (histogram, by) if field)
     found = service.search(query, today=today, match=match, limit=0, facets=facets)
     whole = service.ask(SearchRequest(node=basis, limit=0, facets=facets))
+    undated_volume, volume_by_date = service.undated(basis, whole)
     counted, volumes = dict(found.facets), dict(whole.facets)
     groups = counted[by][: top or None] if by else ()
     if histogram is None:
@@ -102,9 +103,10 @@ def make_timeline(
         total=found.total,
         undated=found.undated,
         volume=whole.total,
-        undated_volume=service.count(without_date(basis)) if found.by_date else whole.undated,
+        undated_volume=undated_volume,
         rows=tuple(rows),
         by_date=found.by_date,
+        volume_by_date=volume_by_date,
         sources=tuple(value for node in _conditions(filters) for value in _source_values(node)),
     )
 

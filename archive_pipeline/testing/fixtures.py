@@ -115,7 +115,11 @@ class SourceFixture:
         try:
             options = fetcher.options.model_validate(settings)
         except ValidationError as error:
-            raise FetchError(f"{self.path}: source: {error.errors()[0]['msg']}") from error
+            problem = error.errors()[0]
+            where = ".".join(["source", *map(str, problem["loc"])])
+            raise FetchError(
+                f"{self.path}: {where}: {problem['msg']}", hint="Aufbau der Datei: docs/plugins.md"
+            ) from error
         return Source(**{key: value for key, value in table.items() if key in COMMON}, options=options)
 
     def observed(self, plugins: PluginManager) -> Expectation:

@@ -1,6 +1,8 @@
 """The contract of index engines: the same documents and queries, answered as a look at every document answers them."""
 
+import atexit
 import random
+import shutil
 import tempfile
 import unicodedata
 from collections import Counter
@@ -335,6 +337,7 @@ def _error(action: Callable[[], object]) -> IndexingError | None:
 def _filled(kind: type[IndexEngine], count: int) -> Index:
     """All documents, written in several commits, some replaced on the way. The folder goes when the process ends."""
     folder = tempfile.mkdtemp(prefix="index-contract-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     documents = synthetic(count)
     index = kind().create(Path(folder) / "index")
     index.upsert([replace(document, text="überholt", party=("cdu",)) for document in documents[: count // 2]])

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import resource
 import signal
 import statistics
 import subprocess
@@ -12,6 +11,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,9 +138,9 @@ WRITER = """
 def test_killed_while_it_commits_it_keeps_whole_commits_and_goes_on(make: type[IndexEngine], tmp_path: Path) -> None:
     folder = tmp_path / "index"
     filled(make(), folder, 20).close()
-    program = textwrap.dedent(WRITER.format(module=make.__module__.rpartition(".")[2], name=make.__name__))
     for commits, pause in ((1, 0.0), (2, 0.004), (3, 0.011)):
-        child = subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-c", program(WRITER, make), str(folder)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert child.stdout
         for _ in range(commits):
             child.stdout.readline()
@@ -161,23 +161,35 @@ def test_killed_while_it_commits_it_keeps_whole_commits_and_goes_on(make: type[I
         index.close()
 
 
+FULL = """
+    import resource, signal, sys
+    from pathlib import Path
+    from archive_pipeline.errors import IndexingError
+    from archive_pipeline.index.{module} import {name}
+    from archive_pipeline.testing.index_engines import synthetic
+    index = {name}().open(Path(sys.argv[1]), writable=True)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
+    index.upsert(synthetic(300, seed=9))
+    try:
+        index.commit(99)
+    except IndexingError:
+        sys.exit(7)
+"""
+
+
+def program(text: str, make: type[IndexEngine]) -> str:
+    """A program for one of the engines."""
+    return textwrap.dedent(text.format(module=make.__module__.rpartition(".")[2], name=make.__name__))
+
+
 @engines
-def test_a_full_disk_is_an_error_and_the_old_state_stays(make: type[IndexEngine], tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_the_old_state_stays(apl: Any, make: type[IndexEngine], tmp_path: Path) -> None:
     folder = tmp_path / "index"
     filled(make(), folder, 20).close()
-    child = os.fork()
-    if child == 0:
-        index = make().open(folder, writable=True)
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000))
-        index.upsert(synthetic(300, seed=9))
-        try:
-            index.commit(99)
-        except IndexingError:
-            os._exit(7)
-        finally:
-            os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    script = tmp_path / "full.py"
+    script.write_text(program(FULL, make), encoding="utf-8")
+    apl.run(script, folder, code=7)
 
     again = make().open(folder, writable=True)
     assert (again.count(), again.seq()) == (20, 20)

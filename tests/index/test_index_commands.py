@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from archive_pipeline.cli.index import advice
+from archive_pipeline.errors import IndexingError
 from archive_pipeline.index.fixity import damaged_files, record_checksums
 from archive_pipeline.index.whoosh_engine import WhooshEngine
 from archive_pipeline.protocols import SearchRequest
@@ -83,22 +86,79 @@ def test_an_outdated_index_is_announced_before_it_is_rebuilt(apl: Any, archive: 
     assert apl.json("-C", archive, "search", "Radwege", "--json")["total"] == 1
 
 
-def test_a_killed_rebuild_is_gone_on_with(
-    apl: Any, archive: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    child = os.fork()
-    if child == 0:
-        monkeypatch.setattr(Workspace, "remove_index", lambda self: os._exit(9))
-        workspace = open_workspace(archive)
-        with workspace.writing("probe") as db:
-            workspace.rebuild_index(db)
-        os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+KILLED = """
+import os, sys
+from pathlib import Path
+from archive_pipeline.workspace import Workspace, open_workspace
+Workspace.set_aside_index = lambda self: os._exit(9)
+workspace = open_workspace(Path(sys.argv[1]))
+with workspace.writing("probe") as db:
+    workspace.rebuild_index(db)
+"""
+"""A rebuild of the index that dies when the new one is written and the old one still there."""
+
+
+def test_a_killed_rebuild_is_gone_on_with(apl: Any, archive: Path, tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED, encoding="utf-8")
+    apl.run(script, archive, code=9)
     assert apl.json("-C", archive, "search", "Haushalt", "--json")["total"] == 1  # the old index serves
 
     answer = apl("-C", archive, "index", "rebuild")
     assert "geht weiter: 2 Mitteilungen sind da" in answer.stderr
     assert apl.json("-C", archive, "index", "verify", "--json")["problems"] == []
+
+
+def test_who_searches_at_the_moment_of_the_swap_waits(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = open_workspace(archive)
+    waiting, swapped = threading.Event(), threading.Event()
+    counts: list[int] = []
+    errors: list[IndexingError] = []
+
+    def search() -> None:
+        try:
+            with workspace.index() as index:
+                counts.append(index.count())
+        except IndexingError as error:
+            errors.append(error)
+        finally:
+            waiting.set()
+
+    def pause(_: float) -> None:
+        waiting.set()
+        swapped.wait(10)
+
+    searcher = threading.Thread(target=search)
+    install = Workspace.install_index
+
+    def install_while_somebody_searches(self: Workspace) -> None:
+        searcher.start()
+        assert waiting.wait(10)
+        install(self)
+        swapped.set()
+
+    monkeypatch.setattr("archive_pipeline.workspace.time.sleep", pause)
+    monkeypatch.setattr(Workspace, "install_index", install_while_somebody_searches)
+    with workspace.writing("probe") as db:
+        workspace.rebuild_index(db)
+    searcher.join()
+
+    assert (errors, counts) == ([], [2])
+    assert [path.name for path in index_folder(archive).parent.iterdir()] == ["whoosh"]
+
+
+def test_an_erasure_takes_up_nothing_of_a_killed_rebuild(apl: Any, archive: Path) -> None:
+    folder = index_folder(archive)
+    shutil.copytree(folder, folder.with_name("whoosh.new"))
+    release = apl.json("-C", archive, "search", "Beratungsstelle", "--json")["hits"][0]["id"]
+    apl("-C", archive, "takedown", "hide", release)
+    (case,) = (one["id"] for one in apl.json("-C", archive, "takedown", "list", "--json")["cases"])
+    erased = apl("-C", archive, "takedown", "decide", case, "erase", "--reason", "begründet", "--yes")
+
+    assert "geht weiter" not in erased.stderr
+    written = b"".join(path.read_bytes() for path in folder.parent.rglob("*") if path.is_file())
+    assert b"radweg" in written
+    assert b"beratungsstelle" not in written
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("tantivy"), reason="the extra tantivy is not installed")
@@ -136,6 +196,30 @@ def test_doctor_misses_releases_that_the_index_lost(apl: Any, archive: Path) -> 
     )
     apl("-C", archive, "index", "rebuild")
     apl("-C", archive, "doctor")
+
+
+def move_seq(folder: Path, by: int) -> None:
+    index = WhooshEngine().open(index_folder(folder), writable=True)
+    index.commit(index.seq() + by)
+    index.close()
+
+
+def test_an_index_that_is_late_is_not_called_checked(apl: Any, archive: Path) -> None:
+    move_seq(archive, -1)
+    answer = apl("-C", archive, "index", "verify").stdout
+
+    assert "1 Änderung zurück; die nächste Suche holt sie nach" in answer
+    assert "Zahl und Stichprobe sind erst zu prüfen, wenn der Index aktuell ist" in answer
+
+
+def test_an_index_ahead_of_the_database_is_a_problem_until_the_next_search(apl: Any, archive: Path) -> None:
+    move_seq(archive, 5)
+    answer = apl("-C", archive, "index", "verify", code=13).stdout
+    assert "weiter als das Archiv" in answer
+    assert "-5" not in answer
+
+    assert apl.json("-C", archive, "search", "Haushalt", "--json")["total"] == 1
+    assert apl.json("-C", archive, "index", "verify", "--json")["problems"] == []
 
 
 def test_optimize_keeps_everything(apl: Any, archive: Path) -> None:

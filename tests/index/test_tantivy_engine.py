@@ -1,7 +1,6 @@
 """The tantivy engine: the suite every engine passes, and what is its own: damage, versions, locks."""
 
-import importlib.util
-import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,18 +10,12 @@ from archive_pipeline.errors import IndexingError, LockedError
 from archive_pipeline.index.tantivy_engine import TantivyEngine
 from archive_pipeline.protocols import IndexDocument, IndexEngine, SearchRequest
 from archive_pipeline.query import All, Term
+from tests.index.conformance import IndexConformance
 
 tantivy = pytest.importorskip("tantivy", reason="the extra tantivy is not installed")
 
-_spec = importlib.util.spec_from_file_location("index_conformance", Path(__file__).with_name("conformance.py"))
-assert _spec
-assert _spec.loader
-conformance = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = conformance
-_spec.loader.exec_module(conformance)
 
-
-class TestTantivyConformance(conformance.IndexConformance):
+class TestTantivyConformance(IndexConformance):
     @classmethod
     def make_engine(cls) -> IndexEngine:
         return TantivyEngine()
@@ -83,3 +76,21 @@ def test_many_small_commits_leave_few_files(tmp_path: Path) -> None:
 
     assert index.search(SearchRequest(node=All())).total == 60
     assert len({path.stem for path in (tmp_path / "index").glob("*.idx")}) < 20
+
+
+def test_facets_of_more_values_than_one_aggregation_counts_are_whole(tmp_path: Path) -> None:
+    """An aggregation of tantivy counts 65,000 values, those of all fields together."""
+    index = TantivyEngine().create(tmp_path / "index")
+    for begin in range(0, 700, 350):
+        index.upsert([
+            replace(document(number), organisation=tuple(f"v-{number}-{one}" for one in range(100)), party=("spd",))
+            for number in range(begin, begin + 350)
+        ])  # fmt: skip
+        index.commit(begin + 1)
+    facets = dict(index.search(SearchRequest(node=Term("Haushalt"), facets=("party", "organisation"))).facets)
+
+    assert [(count.value, count.count) for count in facets["party"]] == [("spd", 700)]
+    assert {count.value for count in facets["organisation"]} == {
+        f"v-{n}-{one}" for n in range(700) for one in range(100)
+    }
+    assert {count.count for count in facets["organisation"]} == {1}

@@ -1,7 +1,6 @@
 """The Whoosh engine: the suite every engine passes, and what is its own: crashes, damage, versions, locks."""
 
 import gc
-import importlib.util
 import os
 import signal
 import subprocess
@@ -19,16 +18,10 @@ from archive_pipeline.index.whoosh_engine import WhooshEngine
 from archive_pipeline.protocols import Index, IndexDocument, IndexEngine, SearchRequest
 from archive_pipeline.query import All, Node, Term
 from archive_pipeline.testing.index_engines import Reference, fixed_queries, synthetic
-
-_spec = importlib.util.spec_from_file_location("index_conformance", Path(__file__).with_name("conformance.py"))
-assert _spec
-assert _spec.loader
-conformance = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = conformance
-_spec.loader.exec_module(conformance)
+from tests.index.conformance import IndexConformance
 
 
-class TestWhooshConformance(conformance.IndexConformance):
+class TestWhooshConformance(IndexConformance):
     @classmethod
     def make_engine(cls) -> IndexEngine:
         return WhooshEngine()
@@ -248,3 +241,23 @@ def test_an_index_built_anew_in_the_same_place_is_the_one_that_is_read(tmp_path:
     (tmp_path / "index").rename(tmp_path / "old")
     (tmp_path / "other").rename(tmp_path / "index")
     assert WhooshEngine().open(tmp_path / "index").count() == 5
+
+
+def test_what_a_commit_wrote_is_on_the_disk_before_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut, too: the segment before the table of contents that names it, both before the change number."""
+    index = WhooshEngine().create(tmp_path / "index")
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noting(handle: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{handle}")).suffix)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    for commit, change in enumerate(([document(number) for number in range(5)], []), start=1):
+        synced.clear()
+        index.upsert(change)
+        index.delete([] if change else ["r1"])
+        index.commit(commit)
+        assert synced == [*([".seg"] if change else []), ".toc", "", ".new"]
+    assert index.count() == 4

@@ -68,6 +68,25 @@ A, B, C = Term("alpha"), Term("beta"), Term("gamma")
         ("kreis:Lippe", Filter("district", ("05766",))),
         ("Kreis:lippe", Filter("district", ("05766",))),
         ("kreis: Lippe", Filter("district", ("05766",))),
+        ("kreis:\u00a0Lippe", Filter("district", ("05766",))),
+        ("datum:\t2017", Range("published", date(2017, 1, 1), date(2017, 12, 31))),
+        ("kreis.erwa\u0308hnt:Soest", Filter("district_mentioned", ("05974",))),
+        ("kreis:(Lippe -Soest)", And((Filter("district", ("05766",)), Not(Filter("district", ("05974",)))))),
+        ("kreis:(-Lippe -Soest)", And((Not(Filter("district", ("05766",))), Not(Filter("district", ("05974",)))))),
+        (
+            "datum:(2015-05 2017-05)",
+            Or(
+                (
+                    Range("published", date(2015, 5, 1), date(2015, 5, 31)),
+                    Range("published", date(2017, 5, 1), date(2017, 5, 31)),
+                )
+            ),
+        ),
+        ("(alpha ODER beta -) gamma", And((Or((A, B)), C))),
+        ("E-Auto*", Prefix("EAuto")),
+        ("Bürger*inne*", Prefix("Bürgerinne")),
+        ("12:3*", Prefix("12:3")),
+        ("x-raay~", Fuzzy("xraay", 1)),
         ("district:lippe,soest", Filter("district", ("05766", "05974"))),
         ("kreis:(Lippe Soest)", Or((Filter("district", ("05766",)), Filter("district", ("05974",))))),
         ("kreis:„Kreis Lippe“", Filter("district", ("05766",))),
@@ -126,6 +145,9 @@ def test_any_is_an_or_over_words_while_filters_and_exclusions_hold() -> None:
         (Or((A, B)), Not(C), Filter("district", ("05766",)))
     )
     assert parse("alpha AND beta gamma", "any").node != Or((A, B, C))
+    both = Or((Filter("district", ("05766",)), Filter("district", ("05974",))))
+    assert parse("alpha beta kreis:(Lippe Soest)", "any").node == And((Or((A, B)), both))
+    assert parse("alpha (kreis:Lippe ODER beta)", "any").node == Or((A, Filter("district", ("05766",)), B))
 
 
 def test_any_meets_compounds_by_their_parts_once() -> None:
@@ -161,6 +183,13 @@ def test_any_meets_compounds_by_their_parts_once() -> None:
         ('"alpha beta"~99', Phrase(("alpha", "beta"), 50), "Spalte 1: Abstand ~99 ist zu weit"),
         ("alpha wahlperiode:nrw-99", A, "„nrw-99“ ist nicht bekannt, weggelassen (bekannt sind nrw-11 bis nrw-18)"),
         ("alpha wahlperiode:20", A, "Parlamente: bt, bw"),
+        ("(kreis:) alpha", A, "Spalte 2: Feld kreis ohne Wert"),
+        ("kreiss:alp*", And((Term("kreiss"), Prefix("alp"))), "Spalte 1: Feld kreiss gibt es nicht"),
+        ("kreiss:alpha~", And((Term("kreiss"), Fuzzy("alpha"))), "Spalte 1: Feld kreiss gibt es nicht"),
+        ("alpha hükelhoven~10", And((A, Fuzzy("hükelhoven", 2))), "höchstens mit Abstand 2"),
+        ("alpha *haus", And((A, Term("haus"))), "Spalte 7: „*haus“: ein * gilt nur am Ende"),
+        ("hau*halt alpha", And((Term("hau*halt"), A)), "Spalte 1: „hau*halt“: ein * gilt nur am Ende"),
+        ('="alpha beta"', Phrase(("alpha", "beta")), "Spalte 1: = gilt nur für ein einzelnes Wort"),
     ],
 )
 def test_mistakes_are_read_leniently_and_noted(text: str, node: Node, note: str) -> None:
@@ -180,7 +209,7 @@ def test_understood_names_fields_operators_and_labels() -> None:
     text = 'alpha ("beta gamma"~2 ODER x-ray*) -kreis:05370 datum:2017.. titel:=Bund foto~'
 
     assert parse(text).understood == (
-        "alpha UND („beta gamma“~2 ODER x-ray*) UND NICHT kreis:Kreis Heinsberg UND datum:2017-01-01.. "
+        "alpha UND („beta gamma“~2 ODER xray*) UND NICHT kreis:Kreis Heinsberg UND datum:2017-01-01.. "
         "UND titel:=Bund UND foto~1"
     )
     assert parse("").understood == "alle Mitteilungen"
@@ -203,6 +232,34 @@ def test_too_many_words_and_patterns_are_left_out_and_say_so() -> None:
     assert isinstance(patterns.node, And)
     assert sum(isinstance(node, Prefix) for node in patterns.node.nodes) == MAX_PATTERNS
     assert len(patterns.notes) == 2
+
+
+def test_what_is_noted_and_looked_up_has_an_end() -> None:
+    many = parse("(" * 500 + "alpha")
+    assert len(many.notes) == 21
+    assert many.notes[-1] == "Die Anfrage wurde auch an weiteren Stellen nachsichtig gelesen: 480"
+
+    asked: list[str] = []
+
+    class Counting(NameTable):
+        def resolve(self, field: str, text: str) -> tuple[str, ...]:
+            asked.append(text)
+            return super().resolve(field, text)
+
+    names = Counting({"district": {"05766": "Lippe"}})
+    query = "kreis:" + ",".join(["Lippe", *(f"x{number}" for number in range(300))])
+    parsed = parse_query(query, names=names, today=TODAY)
+    assert parsed.node == Filter("district", ("05766",))
+    assert len(asked) < 100
+
+
+def test_phrases_share_what_can_be_spread() -> None:
+    parsed = parse(" ".join(['"alpha beta gamma"~21'] * 20))
+    assert isinstance(parsed.node, And)
+    phrases = [node for node in parsed.node.nodes if isinstance(node, Phrase)]
+    assert (len(phrases), phrases[0].slop, phrases[-1].slop) == (20, 21, 0)
+    assert sum((phrase.slop + 1) ** 2 for phrase in phrases if phrase.slop) <= 512
+    assert "Abstand ~21 ist zu weit" in parsed.notes[0]
 
 
 def test_deep_brackets_end_somewhere() -> None:

@@ -136,6 +136,25 @@ def test_more_like_this(tmp_path: Path) -> None:
         service.like("gone", today=TODAY)
 
 
+def test_a_release_is_in_no_count_of_those_like_it(tmp_path: Path) -> None:
+    words = "Neue Radwege und Fahrradstraßen entstehen."
+    documents = [
+        document("a", words, party_mentioned=("spd",)),
+        document("b", words, party=("spd",), party_mentioned=("spd",)),
+        document("c", words, party_mentioned=("spd",), published=date(2020, 1, 1)),
+        *(document(f"x{n}", f"Thema{n} und anderes.") for n in range(20)),
+    ]
+    service, _ = serving(tmp_path, documents)
+    alike = service.like("a", today=TODAY)
+    assert (alike.total, alike.undated) == (2, 1)
+    alike = service.like("a", query="partei:spd", today=TODAY)
+    assert (alike.total, alike.undated, alike.mentioned_only) == (1, 1, 1)
+    alike = service.like("b", query="partei:spd", today=TODAY)
+    assert (alike.total, alike.undated, alike.mentioned_only) == (0, 0, 2)
+    alike = service.like("a", query="datum:2020", today=TODAY)
+    assert (alike.total, alike.undated, alike.by_date) == (1, 1, True)
+
+
 @pytest.mark.parametrize("engine", [WhooshEngine(), TantivyEngine()], ids=["whoosh", "tantivy"])
 def test_cursors_lead_through_all_hits_and_notice_changes(tmp_path: Path, engine: IndexEngine) -> None:
     chance = random.Random(7)
@@ -270,6 +289,12 @@ def test_groups_without_periods(times: SearchService) -> None:
 def test_a_query_of_filters_alone_is_a_share_of_everything(times: SearchService) -> None:
     found = make_timeline(times, "partei:cdu", today=TODAY)
     assert (found.basis, found.volume) == ("alle Mitteilungen", 6)
+    found = make_timeline(times, "datum:2020", today=TODAY)
+    assert (found.total, found.undated, found.by_date) == (4, 1, True)
+    assert (found.volume, found.undated_volume, found.volume_by_date) == (6, 1, False)
+    found = make_timeline(times, "pflege (datum:2020 ODER datum:unbekannt)", today=TODAY)
+    assert (found.total, found.undated, found.by_date) == (3, 1, False)
+    assert (found.volume, found.undated_volume, found.volume_by_date) == (5, 1, False)
     assert make_timeline(times, "quelle:s pflege", today=TODAY).sources == ("s",)
     assert make_timeline(times, "nirgends", today=TODAY).rows == ()
 

@@ -14,7 +14,10 @@ import pytest
 import archive_pipeline
 from archive_pipeline.archive.coverage import source_coverage
 from archive_pipeline.archive.database import open_database
+from archive_pipeline.archive.reading import last_seq
+from archive_pipeline.archive.saved_searches import changes_unseen, find_saved, note_seen
 from archive_pipeline.errors import ArchiveError, MissingExtraError, NoArchiveError, UnknownReleaseError
+from archive_pipeline.workspace import open_workspace, utc_now
 
 
 def text(title: str, day: str, body: str) -> str:
@@ -75,6 +78,35 @@ def test_a_saved_search_says_what_is_new_once_and_outlives_a_rebuild(apl: Any, a
     assert "Noch keine" in apl("-C", archive, "saved", "list").stdout
 
 
+def test_what_happens_to_a_new_release_before_the_index_follows_does_not_hide_it(apl: Any, archive: Path) -> None:
+    apl("-C", archive, "search", "haushalt", "--save", "Geld", "--ids")
+    more = text("Haushalt gesperrt", "12.06.2025", "Der Haushalt wird gesperrt.")
+    (archive / "eingang" / "d.txt").write_text(more, encoding="utf-8")
+    apl("-C", archive, "run")
+    with open_workspace(archive).reading() as db:
+        indexed = last_seq(db)
+    (release,) = apl("-C", archive, "search", "gesperrt", "--ids").stdout.split()
+    apl("-C", archive, "tag", release, "+topic:macroeconomics")
+    with open_workspace(archive).writing("test") as db:
+        behind = changes_unseen(db, find_saved(db, "Geld"), indexed)
+        note_seen(db, "Geld", indexed, utc_now())
+        after = changes_unseen(db, find_saved(db, "Geld"), last_seq(db))
+    assert (behind, after) == ({release: "new"}, {release: "retagged"})
+
+
+def test_nothing_is_told_that_cannot_be_noted_as_told(apl: Any, archive: Path) -> None:
+    apl("-C", archive, "search", "haushalt", "--save", "Geld", "--ids")
+    more = text("Haushalt gesperrt", "12.06.2025", "Der Haushalt wird gesperrt.")
+    (archive / "eingang" / "d.txt").write_text(more, encoding="utf-8")
+    apl("-C", archive, "run")
+    with open_workspace(archive).writing("test"):
+        assert apl("-C", archive, "saved", "run", "Geld", "--new", code=11).stdout == ""
+        assert "neu: Haushalt" in apl("-C", archive, "saved", "run", "Geld", "--new", "--keep").stdout
+    assert "neu: Haushalt" in apl("-C", archive, "saved", "run", "Geld", "--new").stdout
+    with open_workspace(archive).writing("test"):  # where there is nothing to note, nobody is in the way
+        assert apl("-C", archive, "saved", "run", "Geld", "--new").stdout == ""
+
+
 def test_a_saved_search_can_be_told_from_its_neighbours(apl: Any, archive: Path) -> None:
     apl("-C", archive, "search", "haushalt", "--save", "Geld", "--ids")
     assert "meinten Sie 'Geld'" in apl("-C", archive, "saved", "run", "Gelt", code=1).stderr
@@ -104,6 +136,9 @@ def test_forms_of_the_answer(apl: Any, archive: Path) -> None:
     assert (len(found["hits"]), len(rest["hits"]), rest["next_cursor"], rest["changed"]) == (2, 1, None, False)
     like = apl("-C", archive, "search", "--like", ids[0], "--json")
     assert ids[0] not in [hit["id"] for hit in json.loads(like.stdout)["hits"]]
+    others = apl("-C", archive, "search", "--like", ids[0], "--ids").stdout.split()
+    assert len(others) == json.loads(like.stdout)["total"]
+    assert "--like" in apl("-C", archive, "search", "--like", ids[0], "--sort", "newest", code=2).stderr
     assert apl("-C", archive, "search", "haushalt", "--sort", "left", code=2).stderr
     assert apl("-C", archive, "search", "haushalt", "--kwic", "--cursor", "x", code=2).stderr
     (archive / "eingang" / "u.txt").write_text("Haushalt ohne Tag\n\nDer Haushalt steht noch nicht fest.", "utf-8")
@@ -128,6 +163,25 @@ def test_time_is_counted_with_what_the_archive_knows_of_it(apl: Any, archive: Pa
     assert "2024~" in apl("-C", archive, "timeline", "haushalt").stdout
     months = rows(apl("-C", archive, "timeline", "--coverage", "--csv").stdout)
     assert {row["coverage"] for row in months} == {"partial", "not_captured"}
+
+
+def test_a_batch_keeps_every_line(apl: Any, archive: Path) -> None:
+    """A line without a query finds nothing and says why: it does not find everything."""
+    queries = archive / "q.jsonl"
+    lines = ('{"id": "a", "query": "haushalt"}', "kaputt", '{"id": 7, "query": null}', "[1]", "[" * 100_000)
+    queries.write_text("\n".join(lines), encoding="utf-8")
+    found = [json.loads(line) for line in apl("-C", archive, "search", "--batch", queries).stdout.splitlines()]
+    assert [(row["id"], row["total"]) for row in found] == [
+        ("a", 2),
+        ("line-2", 0),
+        ("7", 0),
+        ("line-4", 0),
+        ("line-5", 0),
+    ]
+    assert ["Zeile" in "".join(row["notes"]) for row in found] == [False, True, True, True, True]
+    oldest = apl("-C", archive, "search", "--batch", queries, "--sort", "oldest", "--limit", "1").stdout
+    assert json.loads(oldest.splitlines()[0])["hits"][0]["title"] == "Haushalt beschlossen"
+    assert "--batch" in apl("-C", archive, "search", "haushalt", "--batch", queries, code=2).stderr
 
 
 def visit(db: Any, day: str, *, seen: int = 10, new: int = 0, fails: bool = False, command: str = "run") -> None:
@@ -185,7 +239,9 @@ def test_an_archive_in_python(archive: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert hits[-1].title == "Haushalt beschlossen"
         assert [hit.id for hit in hits[:5]] == [hit.id for hit in hits]
         assert hits.facets["year"][0].count == 1
-        assert found.release(hits[0].id).article.title == "Pflege vor Ort"
+        release = found.release(hits[0].id)
+        assert release.article.title == "Pflege vor Ort"
+        assert found.release(f"d/{release.id}@{release.version_id}.{release.derivation}") == release
         assert [line.hit for line in found.kwic("haushalt", sort="left")] == ["Haushalt"] * 3
         assert [row.count for row in found.timeline("haushalt").rows] == [1, 1]
         assert found.coverage()[0].source_id == "eingang"

@@ -132,6 +132,23 @@ def test_undated_releases_are_counted_with_and_without_date_filter(service: Sear
     assert service.search("Haushalt datum:2025..", today=TODAY).undated == 0
 
 
+@pytest.mark.parametrize(
+    ("query", "undated", "by_date"),
+    [
+        ("Sprachkurs ODER datum:2026", 1, False),  # c is a hit by its word
+        ("Sprachkurs (datum:2025 ODER datum:unbekannt)", 1, False),
+        ("Haushalt ODER datum:2025", 1, True),  # c alone has no date, however many hits the words have
+        ("datum:unbekannt", 1, False),
+        ("Sprachkurs -datum:2025", 1, False),
+    ],
+)
+def test_undated_hits_are_never_counted_as_left_out(
+    service: SearchService, query: str, undated: int, by_date: bool
+) -> None:
+    found = service.search(query, today=TODAY)
+    assert (found.undated, found.by_date) == (undated, by_date)
+
+
 def test_releases_that_only_mention_are_counted(service: SearchService) -> None:
     assert service.search("partei:SPD", today=TODAY).mentioned_only == 1
     assert service.search("kreis:Soest Haushalt", today=TODAY).mentioned_only == 0

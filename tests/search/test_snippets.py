@@ -1,5 +1,6 @@
 """Passages with highlights: the right words are marked, in any Unicode form."""
 
+import time
 import unicodedata
 
 import pytest
@@ -60,6 +61,47 @@ def test_snippets_show_the_passage_with_most_different_words() -> None:
 
     assert [snippet.text[h.start : h.end] for h in snippet.highlights] == ["Haushalt", "Feuerwehr"]
     assert text[snippet.start :].startswith(snippet.text)
+
+
+def test_words_of_direct_speech_are_shown_where_they_were_said() -> None:
+    text = "Der Rat tagt. " * 30 + "„Der Rat braucht Geld“, sagte sie."
+    start = text.index("„")
+    (snippet,) = snippets(text, Term("Rat", "quote"), quotes=((start, text.index("“")),))
+
+    assert [snippet.start + h.start for h in snippet.highlights] == [text.rindex("Rat")]
+    assert snippets(text, Term("Rat", "quote"))[0].highlights == ()
+
+
+def chains(words: list[str], phrase: tuple[str, ...], slop: int) -> set[int]:
+    """The places of all words that lie on some way through the phrase, by trying every way."""
+    ways: list[tuple[int, ...]] = [(place,) for place, word in enumerate(words) if word == phrase[0]]
+    for wanted in phrase[1:]:
+        ways = [
+            (*way, place)
+            for way in ways
+            for place in range(way[-1] + 1, min(way[-1] + slop + 2, len(words)))
+            if words[place] == wanted
+        ]
+    return {place for way in ways for place in way}
+
+
+@given(
+    st.lists(st.sampled_from(("rot", "gelb", "blau")), max_size=14),
+    st.lists(st.sampled_from(("rot", "gelb", "blau")), min_size=2, max_size=4),
+    st.integers(0, 3),
+)
+def test_every_word_of_every_way_through_a_phrase_is_marked(words: list[str], phrase: list[str], slop: int) -> None:
+    text = " ".join(words)
+    places = [len(" ".join(words[:number])) + (number > 0) for number in range(len(words))]
+    found = {mark.start for mark in highlights(text, Phrase(tuple(phrase), slop))}
+
+    assert found == {places[number] for number in chains(words, tuple(phrase), slop)}
+
+
+def test_a_long_text_of_one_word_is_marked_in_no_time() -> None:
+    before = time.process_time()
+    assert len(highlights("der " * 4000, Phrase(("der", "der", "der"), 21))) == 4000
+    assert time.process_time() - before < 2
 
 
 def test_without_words_the_beginning_is_shown() -> None:
