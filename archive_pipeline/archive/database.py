@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ def open_database(
             prepare(connection)
         db = Database(connection, execute_plugins=False)
         _migrate(db)
+        if create and db.journal_mode != "wal":  # it came out of a backup
+            _write_ahead_again(db)
         connection.execute("PRAGMA foreign_keys = ON")  # after migrations, which may put a table in another's place
     except (OSError, sqlite3.OperationalError) as error:
         raise _unusable(path.name, error) from error
@@ -95,6 +97,14 @@ def _write_ahead(db: Database) -> None:
             time.sleep(SWAP_SECONDS)
         else:
             return
+
+
+def _write_ahead_again(db: Database) -> None:
+    """The same where nobody needs it at once: beside a reader the next writer sees to it."""
+    db.execute("PRAGMA busy_timeout = 0")
+    with suppress(sqlite3.OperationalError):
+        db.enable_wal()
+    db.execute(f"PRAGMA busy_timeout = {round(BUSY_SECONDS * 1000)}")
 
 
 @contextmanager

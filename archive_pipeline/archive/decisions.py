@@ -17,6 +17,7 @@ from sqlite_utils import Database
 
 from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.decision_forms import Decision
+from archive_pipeline.durable import sync
 from archive_pipeline.errors import ArchiveError, MigrationNeededError
 
 __all__ = [
@@ -72,7 +73,7 @@ def append_decisions(path: Path, decisions: Sequence[Decision]) -> None:
     finally:
         os.close(handle)
     if is_new:
-        _sync_folder(path.parent)
+        sync(path.parent)
 
 
 def rewrite_decisions(path: Path, change: Callable[[bytes], bytes], decisions: Sequence[Decision]) -> None:
@@ -89,7 +90,7 @@ def rewrite_decisions(path: Path, change: Callable[[bytes], bytes], decisions: S
             out.flush()
             os.fsync(out.fileno())
         fresh.replace(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     except OSError as error:
         raise ArchiveError(
             f"{path.name} lässt sich nicht neu schreiben: {error.strerror}",
@@ -97,14 +98,6 @@ def rewrite_decisions(path: Path, change: Callable[[bytes], bytes], decisions: S
         ) from error
     finally:
         fresh.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_decisions(path: Path) -> Iterator[Decision]:

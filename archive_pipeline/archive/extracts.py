@@ -30,7 +30,7 @@ __all__ = [
     "Unit",
     "archive_state",
     "capture_at",
-    "capture_place",
+    "capture_of",
     "captures_of",
     "choose",
     "choose_unit",
@@ -42,7 +42,6 @@ __all__ = [
     "decisions_of",
     "derivations_of",
     "derived_with",
-    "known_decisions",
     "note_decisions",
     "note_derivations",
     "release_here",
@@ -281,10 +280,9 @@ def capture_at(db: Database, warc_file: str, warc_offset: int) -> CapturePlace |
     return next((CapturePlace(**row) for row in rows), None)
 
 
-def capture_place(db: Database, record_id: str) -> tuple[str, int] | None:
-    """WARC file and offset of a capture, or None."""
-    rows = db.query("SELECT warc_file, warc_offset FROM capture WHERE record_id = ?", [record_id])
-    return next(((row["warc_file"], row["warc_offset"]) for row in rows), None)
+def capture_of(db: Database, record_id: str) -> CapturePlace | None:
+    """A capture by its record, or None."""
+    return next((CapturePlace(**row) for row in db.query(f"{PLACE} WHERE c.record_id = ?", [record_id])), None)
 
 
 def release_here(db: Database, release_id: str) -> ReleaseHere | None:
@@ -341,8 +339,8 @@ def note_decisions(db: Database, path: Path, *, with_cases: bool) -> None:
         for number, line in enumerate(lines):
             if not line.endswith(b"\n"):
                 return
-            if not line.strip():
-                continue
+            if not line.strip() or not line.rstrip(b"\r\n").endswith(b"}"):
+                continue  # torn, as `read_decisions` says
             decision = json.loads(line)
             if "case" in decision and not with_cases:
                 continue
@@ -383,11 +381,6 @@ def _release_ids(db: Database, decision: dict[str, object]) -> list[str]:
     else:
         return []
     return [row["release_id"] for row in found if row["release_id"]]
-
-
-def known_decisions(db: Database) -> set[str]:
-    """The ids of all decisions that the database has."""
-    return {row["id"] for row in db.query("SELECT id FROM decision")}
 
 
 def decisions_of(db: Database, release_id: str) -> list[tuple[int, str]]:

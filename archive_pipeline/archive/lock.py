@@ -70,7 +70,12 @@ def writer_lock(folder: Path, command: str, now: datetime) -> Iterator[None]:
     """
     handle = _open(folder)
     try:
-        if not _take(handle):
+        is_taken = _take(handle)
+        while is_taken and not _is_of(handle, folder):  # a restore has put another folder here meanwhile
+            former, handle = handle, _open(folder)
+            os.close(former)
+            is_taken = _take(handle)
+        if not is_taken:
             note = _read_note(handle)
             owner = _owner(note)
             who = owner or (note if note.startswith("PID ") else "einem anderen Prozess")
@@ -112,6 +117,14 @@ def _open(folder: Path) -> int:
             f"In den Archivordner lässt sich nicht schreiben: {error.strerror} ({folder})",
             hint="Rechte und freien Platz prüfen: archive-pipeline doctor",
         ) from error
+
+
+def _is_of(handle: int, folder: Path) -> bool:
+    """Whether the lock file that is held is still the one in the folder."""
+    try:
+        return os.path.samestat(os.fstat(handle), (folder / ".lock").stat())
+    except OSError:
+        return False
 
 
 def _take(handle: int) -> bool:

@@ -5,7 +5,6 @@ beside the WARC files and the decisions: a rebuild cleans with the newest profil
 newest rules. The table `profile` holds copies, for whoever looks at a derivation.
 """
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlite_utils import Database
 
 from archive_pipeline.archive.captures import CaptureRow, capture_rows
+from archive_pipeline.durable import replace_durably, sync
 from archive_pipeline.errors import ArchiveError
 from archive_pipeline.model import LearnedLine, LearnedProfile
 
@@ -74,18 +74,9 @@ def replace_profile(folder: Path, profile: LearnedProfile) -> None:
     Call with the writer lock held."""
     file = folder / profile.source_id / f"{profile.number}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(".new")
-    with unfinished.open("wb") as out:
-        out.write(PROFILE.dump_json(profile, indent=1) + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
-    unfinished.replace(file)
+    replace_durably(file, PROFILE.dump_json(profile, indent=1) + b"\n")
     for changed in (file.parent, folder, folder.parent):
-        handle = os.open(changed, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync(changed)
 
 
 def record_profiles(db: Database, profiles: Iterable[LearnedProfile]) -> None:

@@ -1,9 +1,10 @@
 """Reading releases back, with their effective tags, and the changes that index and exports follow."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter
 from sqlite_utils import Database
@@ -40,6 +41,7 @@ __all__ = [
     "load_releases",
     "shown_speaker",
     "suggestions",
+    "tag_of",
 ]
 
 BEGINNING = """CASE WHEN coalesce(r.title, '') = '' THEN (SELECT substr(b.text, 1, 400) FROM derivation AS b
@@ -234,19 +236,8 @@ def _tags(db: Database, ids: Sequence[str], marks: str) -> dict[str, list[Tag]]:
         f"SELECT release_id, axis, value, label, role, score, by FROM v_tag WHERE release_id IN ({marks})", ids
     ):
         spans, places, keywords = found.get((row["release_id"], row["axis"], row["value"]), ("[]", "[]", "[]"))
-        tags.setdefault(row["release_id"], []).append(
-            Tag(
-                axis=Axis(row["axis"]),
-                value=row["value"],
-                label=row["label"],
-                role=Role(row["role"]),
-                score=row["score"],
-                by=row["by"],
-                evidence=EVIDENCE.validate_json(spans),
-                municipalities=tuple(json.loads(places)),
-                keywords=KEYWORDS.validate_json(keywords),
-            )
-        )
+        tag = tag_of({**row, "evidence": spans, "municipalities": places, "keywords": keywords})
+        tags.setdefault(row["release_id"], []).append(tag)
     return tags
 
 
@@ -254,19 +245,23 @@ def derived_tags(db: Database, ids: Sequence[str]) -> dict[str, list[Tag]]:
     """All tags of the current derivations as they were found, whatever people decided and however low they score."""
     found: dict[str, list[Tag]] = {}
     for row in db.query(f"SELECT x.* FROM tag x {CURRENT.format(', '.join('?' * len(ids)))}", ids):
-        tag = Tag(
-            axis=Axis(row["axis"]),
-            value=row["value"],
-            label=row["label"],
-            role=Role(row["role"]),
-            score=row["score"],
-            by=row["by"],
-            evidence=EVIDENCE.validate_json(row["evidence"]),
-            municipalities=tuple(json.loads(row["municipalities"])),
-            keywords=KEYWORDS.validate_json(row["keywords"]),
-        )
-        found.setdefault(row["release_id"], []).append(tag)
+        found.setdefault(row["release_id"], []).append(tag_of(row))
     return found
+
+
+def tag_of(row: Mapping[str, Any]) -> Tag:
+    """A tag as a row of the table `tag` holds it."""
+    return Tag(
+        axis=Axis(row["axis"]),
+        value=row["value"],
+        label=row["label"],
+        role=Role(row["role"]),
+        score=row["score"],
+        by=row["by"],
+        evidence=EVIDENCE.validate_json(row["evidence"]),
+        municipalities=tuple(json.loads(row["municipalities"])),
+        keywords=KEYWORDS.validate_json(row["keywords"]),
+    )
 
 
 def suggestions(db: Database, release_id: str) -> list[Tag]:

@@ -24,14 +24,15 @@ NAMES = PersonSuppression.__dataclass_fields__["schema"].default
 
 def redacting(known: ErasedText, release_ids: Collection[str], case: str) -> Callable[[bytes], bytes]:
     """What takes the words of a text out of a line: every value that holds a sequence of them, and what was noted about
-    the releases themselves, whatever it says. Other lines stay as they are, byte by byte."""
+    the releases themselves, whatever it says. Other lines stay as they are, byte by byte; a torn one, which nobody
+    reads, goes where it holds any."""
     mark = f"{MARK}{case}]"
 
     def change(line: bytes) -> bytes:
         try:
             before = json.loads(line)
         except ValueError:
-            return line
+            return b"" if known.is_in(line.decode("utf-8", "replace")) else line
         if not isinstance(before, dict):
             return line
         kept = (*KEPT, "name") if before.get("schema") == NAMES else KEPT

@@ -173,12 +173,15 @@ def _locate(db: Database, release_id: str, capture: Capture, source: Source) -> 
     db.conn.execute(
         """INSERT OR IGNORE INTO release
            (id, source_id, url, path, access, version_id, derivation, first_captured_at, seq)
-           VALUES (?, ?, ?, ?, coalesce((SELECT s.access FROM source s WHERE s.id = ?), ?), '', 0, ?, 0)""",
+           VALUES (?, ?, ?, ?, coalesce(
+             (SELECT a.access FROM access_decision a WHERE a.release_id = ?),
+             (SELECT s.access FROM source s WHERE s.id = ?), ?), '', 0, ?, 0)""",
         [
             release_id,
             source.id,
             capture.url,
             None if capture.url else capture.key,
+            release_id,  # decided before it came, in an import or before its capture was lost
             source.id,  # of a release that was imported, this archive's own level holds
             source.access,
             capture.captured_at.isoformat(),

@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlite_utils import Database
 
+from archive_pipeline.durable import sync
 from archive_pipeline.errors import ArchiveError, FixityError
 from archive_pipeline.model import Release
 
@@ -138,7 +139,7 @@ def write_set(data: Path, name: str, header: dict[str, Any], found: Iterable[tup
             os.fsync(out.fileno())
         fresh.chmod(0o444)
         fresh.rename(path)
-        _sync_folder(path.parent)
+        sync(path.parent)
     finally:
         fresh.unlink(missing_ok=True)
     return count, digest.hexdigest()
@@ -237,7 +238,7 @@ def _erase(path: Path, release_ids: frozenset[str], case: str) -> bool:
         if found:
             fresh.chmod(0o444)
             fresh.replace(path)
-            _sync_folder(path.parent)
+            sync(path.parent)
     finally:
         fresh.unlink(missing_ok=True)
     return found
@@ -261,11 +262,3 @@ def _parsed(name: str, number: int, line: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise FixityError(f"sets/{name}.jsonl:{number} ist nicht lesbar ({line[:40]!r})") from error
     return dict(row)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

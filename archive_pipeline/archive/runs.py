@@ -186,12 +186,12 @@ def finish_run(db: Database, report: RunReport) -> None:
 
 
 def adopt_journal(db: Database, old: Database) -> None:
-    """Take over what stands in no WARC file and only helps on this machine: the journal of runs, and the folders
-    that were imported. Call inside `write_tx`."""
+    """Take over what stands in no WARC file: the journal of runs, and the sources as runs last saw them, which may be
+    newer than their last capture, with the folders that were imported. Call inside `write_tx`."""
     for table in ("run", "run_source", "failure", "request", "discovery", "audit"):
         db.table(table).insert_all(old.query(f"SELECT * FROM {table}"))
-    for row in old.query("SELECT id, import_root FROM source WHERE import_root IS NOT NULL"):
-        db.execute("UPDATE source SET import_root = ? WHERE id = ?", [row["import_root"], row["id"]])
+    for row in list(old.query("SELECT id, import_root FROM source ORDER BY rowid")):
+        record_source(db, known_source(old, row["id"]), import_root=row["import_root"])
     for row in old.query("SELECT type, at, agent, outcome, object, detail FROM event ORDER BY id"):
         db.execute(
             """INSERT INTO event (type, at, agent, outcome, object, detail)

@@ -62,15 +62,18 @@ def find_saved(db: Database, name: str) -> SavedSearch:
 def changes_unseen(
     db: Database, saved: SavedSearch, seq: int, *, embargo_ended: datetime | None = None
 ) -> dict[str, Change]:
-    """What happened to which releases after the search was last looked at, up to a change number of the archive. For
-    somebody from whom embargoes keep releases, those are new whose embargo ended since, by `embargo_ended` (UTC)."""
+    """What happened to which releases after the search was last looked at, up to a change number of the archive: that
+    of the index which is asked, and which may be behind what happened to them since. For somebody from whom embargoes
+    keep releases, those are new whose embargo ended since, by `embargo_ended` (UTC)."""
     rows = db.query(
         """SELECT r.id, v.captured_at,
              (SELECT max(o.at) FROM outbox o WHERE o.release_id = r.id AND o.seq <= :seen) AS known_at,
              r.embargo_until > :seen_at AND r.embargo_until <= :at OR
              EXISTS (SELECT 1 FROM outbox o WHERE o.release_id = r.id AND o.change = 'new' AND o.seq > :seen) AS is_new
            FROM release r JOIN version v ON v.release_id = r.id AND v.id = r.version_id
-           WHERE (r.seq > :seen OR r.embargo_until > :seen_at AND r.embargo_until <= :at) AND r.seq <= :seq""",
+           WHERE r.id IN (SELECT o.release_id FROM outbox o WHERE o.seq > :seen AND o.seq <= :seq)
+             OR r.embargo_until > :seen_at AND r.embargo_until <= :at
+             AND EXISTS (SELECT 1 FROM outbox o WHERE o.release_id = r.id AND o.seq <= :seq)""",
         {
             "seen": saved.seen_seq,
             "seq": seq,

@@ -205,8 +205,9 @@ def texts_of(db: Database, release_ids: Sequence[str]) -> tuple[list[str], list[
         for row in db.query("SELECT text, title, article FROM derivation WHERE release_id = ?", [release_id]):
             texts += [row["text"], *_strings(json.loads(row["article"]))]
             titles.add(row["title"] or "")
-        for row in db.query("SELECT title FROM capture WHERE release_id = ? AND title IS NOT NULL", [release_id]):
-            titles.add(row["title"])
+        # that of an attachment is the text of a link, as in "Pressemitteilung als PDF": it says nothing of the release
+        hints = "SELECT title FROM capture WHERE release_id = ? AND kind = 'document' AND title IS NOT NULL"
+        titles.update(row["title"] for row in db.query(hints, [release_id]))
     return texts, sorted(titles)
 
 
@@ -275,7 +276,7 @@ def remove_rows(
     for record_id in record_ids:
         db.execute("DELETE FROM capture WHERE record_id = ?", [record_id])
     for release_id in release_ids:  # attachments that stay belong to nothing any more
-        db.execute("UPDATE capture SET release_id = NULL, title = NULL WHERE release_id = ?", [release_id])
+        db.execute("UPDATE capture SET release_id = NULL WHERE release_id = ?", [release_id])
     for place in places:
         db.execute(
             """UPDATE item SET title = NULL, state = 'refused', reason = ?, next_check_at = NULL

@@ -4,11 +4,11 @@ The file `active` beside them holds the number of the one in use; without it the
 releases, so they belong to what an archive keeps, beside the WARC files and the decisions.
 """
 
-import os
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from archive_pipeline.durable import replace_durably, sync
 from archive_pipeline.errors import ArchiveError
 from archive_pipeline.model import TopicModel
 
@@ -74,23 +74,10 @@ def activate_topic_model(folder: Path, number: int | None) -> None:
         _write(folder / ACTIVE, f"{number}\n".encode())
     elif folder.exists():
         (folder / ACTIVE).unlink(missing_ok=True)
-        _sync(folder)
+        sync(folder)
 
 
 def _write(file: Path, data: bytes) -> None:
-    unfinished = file.with_name(file.name + ".new")
-    with unfinished.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    unfinished.replace(file)
-    _sync(file.parent)
-    _sync(file.parent.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    replace_durably(file, data)
+    sync(file.parent)
+    sync(file.parent.parent)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from archive_pipeline.archive.captures import stored_values
-from archive_pipeline.archive.database import write_tx
+from archive_pipeline.archive.database import look_up, write_tx
 from archive_pipeline.archive.migrations import MIGRATIONS
 from archive_pipeline.archive.releases import current_values, write_derivation
 from archive_pipeline.model import Capture, Processed
@@ -20,6 +20,7 @@ __all__ = [
     "decided_hashes",
     "decided_ids",
     "differing_columns",
+    "ending_differs",
     "is_blank",
     "last_audit",
     "last_complete_audit",
@@ -91,6 +92,13 @@ def differing_columns(db: Database, capture: Capture) -> list[str] | None:
     if row is None:
         return None
     return [name for name, value in stored_values(capture).items() if row[name] != value]
+
+
+def ending_differs(db: Database, record_id: str, status: str, reason: str | None) -> bool:
+    """Whether the row of a document says that cleaning and classifying it ended otherwise. One without a row, and one
+    that is kept as evidence alone, says nothing."""
+    row = look_up(db, "SELECT state, reason FROM capture WHERE record_id = ?", [record_id])
+    return row is not None and row[0] != "stored" and row != (status, reason)
 
 
 def recorded_records(db: Database, name: str, start: int, end: int) -> dict[str, str | None]:
@@ -188,7 +196,8 @@ CONTRADICTIONS = {
     "ein Fundort gehört zu keiner Erfassung": """
         SELECT l.release_id AS object FROM location l
         WHERE NOT EXISTS (SELECT 1 FROM capture c
-          WHERE c.source_id = l.source_id AND c.key = l.key AND c.captured_at = l.first_captured_at)
+          WHERE c.source_id = l.source_id AND c.key = l.key AND c.url IS l.url
+            AND c.captured_at = l.first_captured_at)
         AND NOT EXISTS (SELECT 1 FROM erased_place e WHERE e.source_id = l.source_id AND e.key = l.key)""",
     "die Fassungen sind nicht durchgezählt": """
         SELECT release_id AS object FROM version GROUP BY release_id

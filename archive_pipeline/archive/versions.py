@@ -4,7 +4,6 @@ A derivation is never deleted by cleaning again, so every text that was ever sho
 permalink `d/<release>@<version>.<derivation>` for as long as the release itself is kept.
 """
 
-import json
 import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -13,10 +12,10 @@ from sqlite_utils import Database
 
 from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.persons import names_person, suppressed_names
-from archive_pipeline.archive.reading import ARTICLE, EVIDENCE, find_release, load_release, shown_speaker
+from archive_pipeline.archive.reading import ARTICLE, find_release, load_release, shown_speaker, tag_of
 from archive_pipeline.archive.visibility import ARCHIVIST, Visibility
 from archive_pipeline.errors import UnknownReleaseError
-from archive_pipeline.model import Axis, Person, Quote, Release, Role, Tag
+from archive_pipeline.model import Person, Quote, Release
 
 __all__ = [
     "Place",
@@ -182,7 +181,7 @@ def load_at(db: Database, place: Place) -> Release:
         derivation=place.derivation,
         captured_at=datetime.fromisoformat(row["captured_at"]),
         article=replace(ARTICLE.validate_json(row["article"]), text=row["text"]),
-        tags=tuple(_tag(tag) for tag in db.query(f"SELECT x.* FROM tag x {where}", key) if tag["score"] >= SUGGESTED),
+        tags=tuple(tag_of(tag) for tag in db.query(f"SELECT x.* FROM tag x {where}", key) if tag["score"] >= SUGGESTED),
         persons=tuple(
             Person(**one)
             for one in db.query(f'SELECT name, role, party, start, "end" FROM person x {where}', key)
@@ -192,19 +191,6 @@ def load_at(db: Database, place: Place) -> Release:
             Quote(**{**one, "speaker": shown_speaker(one["speaker"], suppressed)})
             for one in db.query(f'SELECT text, speaker, start, "end" FROM quote x {where}', key)
         ),
-    )
-
-
-def _tag(row: dict[str, str]) -> Tag:
-    return Tag(
-        axis=Axis(row["axis"]),
-        value=row["value"],
-        label=row["label"],
-        role=Role(row["role"]),
-        score=float(row["score"]),
-        by=row["by"],
-        evidence=EVIDENCE.validate_json(row["evidence"]),
-        municipalities=tuple(json.loads(row["municipalities"])),
     )
 
 

@@ -6,7 +6,7 @@ the clock: `restrictions` compares it when a question is asked, so hits, counts 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -102,9 +102,11 @@ ORDER BY c.state = 'erased' DESC, s.decided_at DESC LIMIT 1"""
 
 def require_visible(db: Database, release_id: str, visibility: Visibility, *, asked: str | None = None) -> None:
     """Raises WithheldError naming the case where one withholds the release, UnknownReleaseError where it is above the
-    reader's level or under embargo: then nothing says that it is there, and the
+    reader's level or under embargo, withheld or not: then nothing says that it is there, and the
     message has no other name for it than the one `asked` for."""
-    if not visibility.withheld and (row := next(db.query(WITHHELD, [release_id]), None)) is not None:
+    is_above = _is_there(db, release_id) and not visible_ids(db, [release_id], replace(visibility, withheld=True))
+    row = None if visibility.withheld or is_above else next(db.query(WITHHELD, [release_id]), None)
+    if row is not None:
         day = datetime.fromisoformat(row["decided_at"]).date()
         word = "gelöscht" if row["state"] == "erased" else "gesperrt"
         ground = f"; Rechtsgrund: {row['ground']}" if row["ground"] else ""
@@ -116,6 +118,10 @@ def require_visible(db: Database, release_id: str, visibility: Visibility, *, as
         raise UnknownReleaseError(
             f"Im Archiv ist keine Mitteilung {asked or release_id!r}", hint="archive-pipeline search findet Kennungen"
         )
+
+
+def _is_there(db: Database, release_id: str) -> bool:
+    return next(db.query("SELECT 1 FROM release WHERE id = ?", [release_id]), None) is not None
 
 
 def visible_count(db: Database, visibility: Visibility) -> int:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from archive_pipeline.archive.decision_forms import Decision, ReviewDecision, TagDecision
+from archive_pipeline.archive.decision_forms import Decision, HoldDecision, ReviewDecision, TagDecision, Undo
 from archive_pipeline.archive.review import NO_VALUE, Case
 from archive_pipeline.classify.vocabulary import MUNICIPALITY
 from archive_pipeline.errors import ConfigError
 from archive_pipeline.model import Axis, Role, Tag
 from archive_pipeline.workspace import Workspace, utc_now
 
-__all__ = ["ROLES_OF", "Change", "Deciding", "Labels", "Verdict", "decisions_on", "new_id", "storable"]
+__all__ = ["ROLES_OF", "Change", "Deciding", "Labels", "Verdict", "decisions_on", "new_id", "storable", "user_name"]
 
 Verdict = Literal["accept", "reject", "skip"]
 
@@ -51,7 +51,9 @@ class Deciding:
     @classmethod
     def begin(cls, by: str | None) -> "Deciding":
         """The one who decides now. Bytes of the command line that are no UTF-8 are replaced: they can't be stored."""
-        return cls(decided_by=storable(by or "").strip() or _user(), decided_at=utc_now(), batch=new_id()[:8])
+        by = storable(by or "").strip() or user_name()
+        # with eight digits two of ten thousand batches would be one in one archive out of a hundred
+        return cls(decided_by=by, decided_at=utc_now(), batch=new_id().replace("-", "")[:12])
 
     def tag(
         self,
@@ -80,6 +82,29 @@ class Deciding:
             role=change.role or found or ROLES_OF[change.axis][0],
             action=change.action,
             sample=sample,
+        )
+
+    def hold(self, record_id: str, verdict: Literal["accept", "reject"], *, note: str | None) -> HoldDecision:
+        """The word on a document in quarantine: in with it, or it stays there."""
+        return HoldDecision(
+            id=new_id(),
+            batch=self.batch,
+            note=note,
+            decided_by=self.decided_by,
+            decided_at=self.decided_at,
+            record_id=record_id,
+            action="release" if verdict == "accept" else "confirm",
+        )
+
+    def undo(self, batch: str, *, note: str | None = None) -> Undo:
+        """Taking a batch of decisions back."""
+        return Undo(
+            id=new_id(),
+            batch=self.batch,
+            note=note,
+            decided_by=self.decided_by,
+            decided_at=self.decided_at,
+            undoes=batch,
         )
 
 
@@ -125,7 +150,8 @@ def storable(text: str) -> str:
     return " ".join(shown.encode("utf-8", "replace").decode().split())
 
 
-def _user() -> str:
+def user_name() -> str:
+    """The person who runs this process, as the system knows them."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # in a container the user may have no name

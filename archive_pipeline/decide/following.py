@@ -2,20 +2,20 @@
 somebody last looked."""
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from archive_pipeline.archive.decisions import apply_new_decisions, decide
-from archive_pipeline.archive.saved_searches import Change, SavedSearch, find_saved, list_saved
+from archive_pipeline.archive.saved_searches import SavedSearch, find_saved, list_saved
 from archive_pipeline.archive.search_forms import SavedSearchDecision
 from archive_pipeline.decide.deciding import Deciding, new_id, storable
 from archive_pipeline.errors import ArchiveError, ConfigError
 from archive_pipeline.search.cursor import Sort
 from archive_pipeline.search.parser import Match, ParsedQuery
-from archive_pipeline.search.service import Hit, SearchService
+from archive_pipeline.search.service import SearchService
 from archive_pipeline.workspace import Workspace
 
-__all__ = ["MAX_NAME", "changed_hits", "changed_keys", "keep_search", "remove_search", "saved_name"]
+__all__ = ["MAX_NAME", "changed_keys", "keep_search", "remove_search", "saved_name"]
 
 MAX_NAME = 80
 JOINER = "\u200d"
@@ -103,12 +103,3 @@ def changed_keys(
     parsed = service.parse(search.query, today=today, match=search.match)
     wanted = frozenset(changes)
     return parsed, [hit.key for hit in service.scan(parsed.node, sort=search.sort) if hit.key in wanted]
-
-
-def changed_hits(
-    service: SearchService, search: SavedSearch, changes: Mapping[str, Change], *, today: date
-) -> Iterator[tuple[Change, Hit]]:
-    """The hits of a search to which something happened, in its order."""
-    parsed, keys = changed_keys(service, search, changes, today=today)
-    for hit in service.hits_of(parsed, keys):
-        yield changes[hit.id], hit

@@ -21,7 +21,7 @@ from archive_pipeline.decide.taking_down import finish_erasures
 from archive_pipeline.errors import ArchiveError, IndexingError, LockedError
 from archive_pipeline.workspace import Workspace
 
-__all__ = ["Asked", "decide_case", "hide_at_once", "open_case", "take_step"]
+__all__ = ["Asked", "decide_case", "hide_at_once", "one_at_a_time", "open_case", "take_step"]
 
 BESIDE = ("run", "import")
 """Commands that write for hours, and beside which hiding is safe: decisions are appended one after the other whoever
@@ -74,7 +74,7 @@ def take_step(deciding: Deciding, case: str, step: Literal["hide", "keep"], reas
 
 def open_case(workspace: Workspace, asked: Asked, deciding: Deciding) -> str:
     """Open a case; its number. The releases stay to be seen. Raises UnknownReleaseError, LockedError."""
-    with workspace.writing("takedown") as db, _one_at_a_time(workspace):
+    with workspace.writing("takedown") as db, one_at_a_time(workspace):
         apply_new_decisions(db, workspace.decisions_file)
         request = asked.request(db, deciding)
         decide(db, workspace.decisions_file, [request])
@@ -138,7 +138,7 @@ def hide_at_once(
 def _decide(
     workspace: Workspace, db: Database, decisions: Callable[[Database], Sequence[TakedownRequest | TakedownStep]]
 ) -> str:
-    with _one_at_a_time(workspace):
+    with one_at_a_time(workspace):
         apply_new_decisions(db, workspace.decisions_file)
         made = decisions(db)
         decide(db, workspace.decisions_file, made)
@@ -146,9 +146,9 @@ def _decide(
 
 
 @contextmanager
-def _one_at_a_time(workspace: Workspace) -> Iterator[None]:
-    """Hold the data folder itself while a case gets its number and is written down: beside a run there is no writer
-    lock, and two requests at the same moment would become one case."""
+def one_at_a_time(workspace: Workspace) -> Iterator[None]:
+    """Hold the data folder itself while a case gets its number and is written down: beside a run or an import there is
+    no writer lock, and two requests at the same moment would become one case."""
     handle = os.open(workspace.data, os.O_RDONLY)
     try:
         with suppress(OSError):  # some network file systems lock no folders

@@ -24,6 +24,7 @@ from archive_pipeline.archive.result_sets import erase_from_sets
 from archive_pipeline.archive.rights_forms import ErasedPlace, ErasedSpan, Erasure
 from archive_pipeline.archive.takedown import (
     Case,
+    Coverage,
     CoveredCapture,
     coverage,
     finish_erasure,
@@ -54,6 +55,9 @@ __all__ = [
     "plan_erasure",
     "remove_other_indexes",
 ]
+
+UNFINISHED = (".new", ".unfertig")
+"""What names of files end with until they are whole."""
 
 TAG = re.compile(r"<[^<>]{0,5000}>")
 ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -102,7 +106,7 @@ def plan_erasure(
     for text in other_texts(db, set(found.release_ids)):
         known.forget(text)
     covered = {one.record_id: one for one in found.captures}
-    more, elsewhere, kept = _passages(workspace, db, known, covered, set(found.release_ids), progress)
+    more, elsewhere, kept = _passages(workspace, db, known, covered, found, progress)
     captures = (*found.captures, *more)
     return ErasurePlan(
         case=case.id,
@@ -152,18 +156,23 @@ def _passages(
     db: Database,
     known: ErasedText,
     covered: Mapping[str, CoveredCapture],
-    release_ids: set[str],
+    found: Coverage,
     progress: Callable[[int], None],
 ) -> tuple[tuple[CoveredCapture, ...], tuple[CoveredCapture, ...], tuple[CoveredCapture, ...]]:
-    """Captures with passages of the text: those that go too, those of other releases, and attachments that stay."""
+    """Captures with passages of the text: those that go too, those of other releases, and attachments that stay. Where
+    a release was found, the title that its source gave counts, which stands beside an error page as well."""
     free = free_captures(db)
+    places = {(place.source_id, place.key) for place in found.places}
     more: dict[str, CoveredCapture] = {}
     elsewhere: list[CoveredCapture] = []
     kept: list[CoveredCapture] = []
     for count, stored in enumerate(workspace.warc_store().captures(), start=1):
         progress(count)
         capture = stored.capture
-        if capture.record_id in covered or stored.revisit is not None or not known.is_in(legible(capture)):
+        if capture.record_id in covered or stored.revisit is not None:
+            continue
+        is_named = (capture.source_id, capture.key) in places and known.is_in(capture.title or "")
+        if not is_named and not known.is_in(legible(capture)):
             continue
         if capture.record_id in free:
             more |= {key: one for key, one in free.items() if one.sha256 == capture.sha256}
@@ -180,7 +189,7 @@ def _passages(
             warc_file=capture.warc_file,
             release_id=release_id,
         )
-        (kept if release_id in release_ids else elsewhere).append(one)
+        (kept if release_id in found.release_ids else elsewhere).append(one)
     return tuple(more.values()), tuple(elsewhere), tuple(kept)
 
 
@@ -256,6 +265,7 @@ def finish_erasures(workspace: Workspace, db: Database) -> tuple[str, ...]:
     for erasure in erasures:
         _clear_files(workspace, erasure)
         erase_from_sets(workspace.data, erasure.release_ids, erasure.case)
+    _remove_unfinished(workspace)
     db.execute("PRAGMA secure_delete = ON")
     with write_tx(db):
         for erasure in erasures:
@@ -264,7 +274,7 @@ def finish_erasures(workspace: Workspace, db: Database) -> tuple[str, ...]:
             sync_redactions(db, decision)
         sync_profiles(db, read_profiles(workspace.profiles_folder))
     compact(db)
-    workspace.rebuild_index(db)
+    workspace.rebuild_index(db, resume=False)  # what a killed rebuild left may hold the texts
     remove_other_indexes(workspace)
     with write_tx(db):
         for one in pending:
@@ -294,7 +304,24 @@ def clear_files(workspace: Workspace) -> tuple[Erasure, ...]:
     for erasure in erasures:
         _clear_files(workspace, erasure)
         erase_from_sets(workspace.data, erasure.release_ids, erasure.case)
+    if erasures:
+        _remove_unfinished(workspace)
     return erasures
+
+
+def _remove_unfinished(workspace: Workspace) -> None:
+    """Remove what killed commands left half-written, which may hold the text: nobody else writes, and whoever begins
+    anew writes it anew."""
+    fresh = f"{workspace.database_file.name}.new"
+    for path in sorted(workspace.data.rglob("*")):
+        if path.is_file() and (path.name.endswith(UNFINISHED) or path.name.startswith(fresh)):
+            try:
+                path.unlink()
+            except OSError as error:
+                raise ArchiveError(
+                    f"{path.name} lässt sich nicht entfernen: {error.strerror}",
+                    hint="Rechte prüfen, dann: archive-pipeline takedown finish",
+                ) from error
 
 
 def _clear_files(workspace: Workspace, erasure: Erasure) -> None:

@@ -1,14 +1,18 @@
 """What an export is asked for, and the state of the archive that answers: the releases chosen, and what the manifest
 says of them."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from itertools import groupby
 
 from sqlite_utils import Database
 
+from archive_pipeline.archive.coverage import source_coverage
 from archive_pipeline.archive.extracts import (
+    Coverage,
     archive_state,
     choose,
     chosen_ids,
@@ -19,7 +23,7 @@ from archive_pipeline.archive.extracts import (
 from archive_pipeline.archive.result_sets import ResultSet, frozen_releases
 from archive_pipeline.archive.visibility import EVERYTHING, Standing, seen_by
 from archive_pipeline.exchange.extracting import Truth
-from archive_pipeline.export.manifest import Figures, FileEntry, Manifest
+from archive_pipeline.export.manifest import Figures, FileEntry, Manifest, Period, SourceCoverage
 from archive_pipeline.export.table import COLUMNS
 from archive_pipeline.language.analysis import ANALYSIS_VERSION
 from archive_pipeline.model import Release
@@ -63,6 +67,7 @@ class ExportJob:
         visibility = seen_by(request.standing, utc_now())
         if request.withheld:
             visibility = replace(visibility, withheld=True) if request.standing != "archivist" else EVERYTHING
+        self._visibility = visibility
         chosen = choose(db, request.ids, visibility)
         self.releases, self.left_out, self.unknown = chosen.releases, chosen.left_out, chosen.unknown
         self.state = archive_state(db)
@@ -83,16 +88,17 @@ class ExportJob:
     def stream(self) -> Iterator[Release]:
         """The releases as they go out."""
         frozen = self.request.result_set
-        if frozen is None:
-            releases = chosen_releases(self.db)
-        else:
-            shown = set(chosen_ids(self.db))
-            releases = (one for one in frozen_releases(self.workspace.data, frozen) if one.id in shown)
+        releases = chosen_releases(self.db) if frozen is None else self._frozen(frozen)
         return releases if self.request.with_text else map(_without_text, releases)
+
+    def _frozen(self, result_set: ResultSet) -> Iterator[Release]:
+        shown = set(chosen_ids(self.db))
+        return (one for one in frozen_releases(self.workspace.data, result_set) if one.id in shown)
 
     def manifest(self, files: tuple[FileEntry, ...], fmt: str | None = None) -> Manifest:
         """The manifest of what is chosen now."""
-        request, found = self.request, coverage(self.db)
+        request = self.request
+        found = coverage(self.db) if request.result_set is None else _coverage_of(self._frozen(request.result_set))
         return Manifest(
             format=fmt or request.format,
             query=request.query,
@@ -117,9 +123,29 @@ class ExportJob:
                 last_captured=found.last_captured,
                 sources=dict(found.sources),
                 left_out=self.left_out,
+                by_month=self._by_month() if request.result_set is None else (),
             ),
             files=files,
             columns=COLUMNS if request.format in ("csv", "parquet") else (),
+        )
+
+    def _by_month(self) -> tuple[SourceCoverage, ...]:
+        """What the archive could know of its sources when it changed last: the same state, the same table."""
+        if self.state.at is None:
+            return ()
+        return tuple(
+            SourceCoverage(
+                source=one.source_id,
+                first_capture=one.first_capture.isoformat() if one.first_capture else None,
+                first_visit=one.first_visit.isoformat() if one.first_visit else None,
+                undated=one.undated,
+                months=tuple(
+                    Period(first=run[0], last=run[-1], state=state)
+                    for state, those in groupby(one.months, key=lambda month: month[1])
+                    for run in [[name for name, _ in those]]
+                ),
+            )
+            for one in source_coverage(self.db, self.state.at.date(), visibility=self._visibility)
         )
 
 
@@ -137,6 +163,28 @@ def chosen_for(workspace: Workspace, request: ExportRequest) -> Iterator[ExportJ
         request = replace(request, ids=request.result_set.release_ids)
     with workspace.reading() as db:
         yield ExportJob(workspace, db, request, understood)
+
+
+def _coverage_of(releases: Iterable[Release]) -> Coverage:
+    """Figures over texts that were frozen: what the archive says of these releases today may be something else."""
+    published: list[str] = []
+    first_captured: list[str] = []
+    last_captured: list[str] = []
+    sources: Counter[str] = Counter()
+    for one in releases:
+        published += [one.article.published.isoformat()] if one.article.published else []
+        last_captured.append(one.captured_at.isoformat())
+        first_captured += [place.first_seen.isoformat() for place in one.locations] or last_captured[-1:]
+        sources[one.source_id] += 1
+    return Coverage(
+        releases=sources.total(),
+        undated=sources.total() - len(published),
+        first_published=min(published, default=None),
+        last_published=max(published, default=None),
+        first_captured=min(first_captured, default=None),
+        last_captured=max(last_captured, default=None),
+        sources=tuple(sorted(sources.items())),
+    )
 
 
 def _without_text(release: Release) -> Release:

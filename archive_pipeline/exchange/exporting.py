@@ -4,8 +4,8 @@ What is written depends on the archive and the question alone: no clock, no orde
 keeps back does depend on the day, as it must.
 """
 
-import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TextIO
 
 from archive_pipeline.archive.extracts import source_titles
-from archive_pipeline.errors import ArchiveError
+from archive_pipeline.durable import sync
+from archive_pipeline.errors import ArchiveError, ArchivePipelineError, PluginContractError
 from archive_pipeline.exchange.bagging import write_bags
 from archive_pipeline.exchange.export_captures import cdxj_name, write_captures, write_cdxj
 from archive_pipeline.exchange.export_job import ExportJob, ExportRequest, chosen_for
@@ -32,6 +33,7 @@ from archive_pipeline.export.manifest import (
 )
 from archive_pipeline.export.table import write_parquet
 from archive_pipeline.protocols import Exporter
+from archive_pipeline.registry import Entry
 from archive_pipeline.workspace import Workspace
 
 __all__ = ["FILE_FORMATS", "Exported", "export", "export_to", "verify_export"]
@@ -56,30 +58,32 @@ class Exported:
 def export(workspace: Workspace, request: ExportRequest, out: Path) -> Exported:
     """Write an export to `out`, a file, or for `bagit` a folder, with its manifest beside or in it. It is complete when
     it is there. Raises ArchiveError where something is there already and `force` is not set, ConfigError for a format
-    that nobody registered, MissingExtraError, FixityError where a capture is damaged."""
+    that nobody registered, MissingExtraError, FixityError where a capture is damaged, PluginContractError where a
+    plugin's exporter fails."""
     names = _names(request.format, out)
     _require_free(out, names, force=request.force)
     with chosen_for(workspace, request) as job, _beside(out) as folder:
         if request.format == "bagit":
             write_bags(job, folder / out.name)
-            _sync(folder / out.name / NAME)
+            sync(folder / out.name / NAME)
             _publish_folder(folder / out.name, out)
             manifest = out / NAME
         else:
             _write_files(job, folder, names)
             for name in names:
-                _sync(folder / name)
+                sync(folder / name)
                 (folder / name).replace(out.with_name(name))
             manifest = out.with_name(names[-1])
-        _sync(out.parent)
+        sync(out.parent)
         return Exported(releases=job.releases, left_out=job.left_out, unknown=job.unknown, manifest=manifest)
 
 
 def export_to(workspace: Workspace, request: ExportRequest, out: TextIO) -> Exported:
-    """Write an export in a text format to a stream, without a manifest. Raises ConfigError, FixityError."""
+    """Write an export in a text format to a stream, without a manifest. Raises ConfigError, FixityError, and
+    PluginContractError where a plugin's exporter fails."""
     exporter = _exporter(workspace, request.format)
     with chosen_for(workspace, request) as job:
-        count = _prepared(job, exporter).export(job.stream(), out)
+        count = _text(job, exporter, out)
         return Exported(releases=count, left_out=job.left_out, unknown=job.unknown, manifest=None)
 
 
@@ -97,8 +101,8 @@ def verify_export(path: Path) -> tuple[Manifest | None, tuple[str, ...]]:
     return manifest, (*wrong, *verify(found, manifest))
 
 
-def _exporter(workspace: Workspace, name: str) -> Exporter:
-    return workspace.plugins.exporters[name]
+def _exporter(workspace: Workspace, name: str) -> Entry[Exporter]:
+    return workspace.plugins.exporters.entry(name)
 
 
 def _prepared(job: ExportJob, exporter: Exporter) -> Exporter:
@@ -154,14 +158,6 @@ def _publish_folder(finished: Path, out: Path) -> None:
     finished.rename(out)
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _write_files(job: ExportJob, folder: Path, names: tuple[str, ...]) -> None:
     out = folder / names[0]
     writers: dict[str, Callable[[ExportJob, Path], None]] = {
@@ -175,9 +171,25 @@ def _write_files(job: ExportJob, folder: Path, names: tuple[str, ...]) -> None:
 
 
 def _write_text(job: ExportJob, out: Path) -> None:
-    exporter = _prepared(job, _exporter(job.workspace, job.request.format))
     with out.open("w", encoding="utf-8", newline="") as stream:
-        exporter.export(job.stream(), stream)
+        _text(job, _exporter(job.workspace, job.request.format), stream)
+
+
+def _text(job: ExportJob, entry: Entry[Exporter], out: TextIO) -> int:
+    """Let an exporter write. What it raises by mistake is told with its plugin's name: PluginContractError."""
+    who = f'Der Exporter "{entry.name}" (Plugin {entry.plugin})'
+    try:
+        count = _prepared(job, entry.obj).export(job.stream(), out)
+    except (ArchivePipelineError, OSError, sqlite3.Error):
+        raise  # of the archive, the disk, or whoever reads what is written
+    except (Exception, SystemExit) as error:
+        raise PluginContractError(
+            f"{who} scheitert: {type(error).__name__}: {error}",
+            hint="archive-pipeline -vv export … zeigt die Stelle; gemeldet wird sie dem Plugin",
+        ) from error
+    if type(count) is not int:
+        raise PluginContractError(f"{who} muss sagen, wie viele er schrieb: export() gab {count!r} zurück")
+    return count
 
 
 def _write_parquet(job: ExportJob, out: Path) -> None:

@@ -7,9 +7,9 @@ killed is finished by the next one.
 """
 
 import base64
-import binascii
 import json
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,17 +23,13 @@ from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.decision_forms import Decision
 from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.events import record_event
-from archive_pipeline.archive.extracts import (
-    ERASURE,
-    ReleaseHere,
-    capture_place,
-    known_decisions,
-    release_here,
-    was_erased,
-)
+from archive_pipeline.archive.extracts import ERASURE, ReleaseHere, capture_of, release_here, was_erased
+from archive_pipeline.archive.foreign_decisions import PROTECTING, adoptable, is_about
+from archive_pipeline.archive.identity import ID_LENGTH
 from archive_pipeline.archive.runs import follow_access, record_source
 from archive_pipeline.archive.takedown import erased_payloads
 from archive_pipeline.archive.verification import release_count
+from archive_pipeline.decide.hiding import one_at_a_time
 from archive_pipeline.errors import ArchiveError, FixityError
 from archive_pipeline.exchange.exporting import verify_export
 from archive_pipeline.export.bagit import is_bag
@@ -52,6 +48,11 @@ __all__ = ["Imported", "import_export", "is_export"]
 RELEASES_A_BATCH = 25
 BYTES_A_BATCH = 32_000_000
 
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What values of other kinds than ours lead to, those of pydantic and base64 among them."""
+
+RELEASE = re.compile(r"[0-9a-f]{16}")
+
 DERIVED = TypeAdapter(Derived)
 DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 
@@ -59,7 +60,8 @@ DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
     """What an import came to. `releases` are new here, `known` were here already; `kept_apart` counts derivations that
-    were left out because the same permalink shows another text here, `refused` releases whose text was erased here."""
+    were left out because the same permalink shows another text here, `refused` releases whose text was erased here,
+    `held_back` decisions that were not taken because this archive decided otherwise."""
 
     releases: int
     known: int
@@ -67,6 +69,7 @@ class Imported:
     decisions: int
     kept_apart: int
     refused: int
+    held_back: int
 
 
 @dataclass(slots=True)
@@ -75,7 +78,8 @@ class _Counts:
     captures: int = 0
     kept_apart: int = 0
     refused: int = 0
-    decisions: dict[int, Any] = field(default_factory=dict)
+    decisions: int = 0
+    held_back: set[str] = field(default_factory=set)
 
 
 def is_export(path: Path) -> bool:
@@ -107,21 +111,22 @@ def import_export(workspace: Workspace, path: Path, *, progress: Callable[[int],
         store, log = workspace.warc_store(), workspace.derivation_log()
         try:
             _finish_killed(workspace, db, pool, store, log)
-            taking = _Taking(db, pool, store, log, counts)
+            taking = _Taking(workspace, db, pool, store, log, counts)
             for batch in _batches(path):
                 taking.take(batch)
                 progress(counts.lines)
         finally:
             store.close()
             log.close()
-        decisions = _decide(workspace, db, counts)
+        taking.finish()
         done = Imported(
             releases=release_count(db) - before,
             known=counts.lines - counts.refused - (release_count(db) - before),
             captures=counts.captures,
-            decisions=decisions,
+            decisions=counts.decisions,
             kept_apart=counts.kept_apart,
             refused=counts.refused,
+            held_back=len(counts.held_back),
         )
         with write_tx(db):
             follow_access(db, workspace.config.sources)
@@ -163,23 +168,6 @@ def _finish_killed(workspace: Workspace, db: Database, pool: Workers, store: War
         pass
 
 
-def _decide(workspace: Workspace, db: Database, counts: _Counts) -> int:
-    """Write down the decisions that are not here, in the order they had."""
-    known = known_decisions(db)
-    found = [counts.decisions[number] for number in sorted(counts.decisions)]
-    new = {one["id"]: one for one in found if one["id"] not in known and one["schema"] != ERASURE}
-    try:
-        decisions = [DECISION.validate_python(one) for one in new.values()]
-    except ValidationError as error:
-        raise ArchiveError(
-            f"Der Export enthält eine Entscheidung, die diese Version nicht kennt: {error.errors()[0]['msg']}",
-            hint="archive-pipeline aktualisieren, dann den Import wiederholen",
-        ) from error
-    if decisions:
-        decide(db, workspace.decisions_file, decisions)
-    return len(decisions)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
     """One release of an export: the records of its captures, what was made of them, and decisions by number."""
@@ -187,7 +175,7 @@ class _Line:
     release_id: str
     captures: tuple[CaptureRecords, ...]
     derivations: tuple[Derived, ...]
-    decisions: tuple[tuple[int, dict[str, Any]], ...]
+    decisions: tuple[tuple[int, Decision], ...]
     size: int
 
 
@@ -217,13 +205,13 @@ def _lines(path: Path, captures: Path | None) -> Iterator[_Line]:
             try:
                 row = json.loads(line)
                 release_id, archive = str(row["id"]), row.get("archive")
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except UNREADABLE as error:
                 raise FixityError(f"{where} ist keine lesbare Mitteilung ({line[:40]!r})") from error
             if archive is None:
                 raise _not_restorable(path)
             try:
                 yield _line(where, release_id, archive, captures)
-            except (ValidationError, KeyError, TypeError, binascii.Error) as error:
+            except UNREADABLE as error:
                 raise FixityError(f"{where}, Mitteilung {release_id}: nicht lesbar ({error})") from error
 
 
@@ -233,24 +221,50 @@ def _line(where: str, release_id: str, archive: dict[str, Any], captures: Path |
         data = _records(one, captures)
         size += len(data)
         groups.append(parse_capture(data, f"{where}, Erfassung {one['record_id']}"))
+    if not RELEASE.fullmatch(release_id):
+        raise FixityError(f"{where}: {release_id!r} ist keine Kennung einer Mitteilung")
     derivations = tuple(DERIVED.validate_json(json.dumps(one)) for one in archive["derivations"])
-    there = {group.capture.id for group in groups}
+    bodies = {group.capture.id: group.sha256 for group in groups}
     for derived in derivations:
-        _check(where, release_id, derived, there)
-    return _Line(
-        release_id=release_id,
-        captures=tuple(groups),
-        derivations=derivations,
-        decisions=tuple((one["number"], one["decision"]) for one in archive["decisions"]),
-        size=size,
-    )
+        _check(where, release_id, derived, bodies)
+    decisions = tuple(_decisions(where, release_id, archive["decisions"], bodies))
+    return _Line(release_id=release_id, captures=tuple(groups), derivations=derivations, decisions=decisions, size=size)
 
 
-def _check(where: str, release_id: str, derived: Derived, captures: set[str]) -> None:
-    """Whether a derivation is one of this release, made of one of its captures, with the text it had."""
+def _check(where: str, release_id: str, derived: Derived, bodies: Mapping[str, str]) -> None:
+    """Whether a derivation is one of this release, made of one of its captures (sha256 of the body, by record), with
+    the text it had."""
     found = text_sha256(derived.article.text) if derived.article is not None else derived.text_sha256
-    if derived.release_id != release_id or derived.record_id not in captures or found != derived.text_sha256:
+    is_whole = found == derived.text_sha256 and derived.status == "accepted" and (derived.number or 0) > 0
+    if derived.change != "unchanged":
+        is_whole = is_whole and derived.article is not None
+        is_whole = is_whole and bodies.get(derived.record_id, "")[:ID_LENGTH] == derived.version_id
+    if derived.release_id != release_id or derived.record_id not in bodies or not is_whole:
         raise FixityError(f"{where}, Mitteilung {release_id}: die Ableitung {derived.name} gehört nicht zu ihr")
+
+
+def _decisions(
+    where: str, release_id: str, rows: Sequence[dict[str, Any]], bodies: Mapping[str, str]
+) -> Iterator[tuple[int, Decision]]:
+    """The decisions about a release, each with its place in their order; those that name bytes of another archive's
+    files mean nothing here."""
+    found: list[tuple[int, Decision]] = []
+    for row in rows:
+        if row["decision"]["schema"] == ERASURE:
+            continue
+        try:
+            found.append((int(row["number"]), DECISION.validate_python(row["decision"])))
+        except ValidationError as error:
+            raise ArchiveError(
+                f"{where}, Mitteilung {release_id}: eine Entscheidung, die diese Version nicht kennt: "
+                f"{error.errors()[0]['msg']}",
+                hint="archive-pipeline aktualisieren, dann den Import wiederholen",
+            ) from error
+    beside = [one for _, one in found]
+    for number, one in found:
+        if one.decided_at.tzinfo is None or not is_about(one, release_id, bodies, beside):
+            raise FixityError(f"{where}, Mitteilung {release_id}: die Entscheidung {one.id} gehört nicht zu ihr")
+        yield number, one
 
 
 def _records(capture: dict[str, Any], captures: Path | None) -> bytes:
@@ -265,30 +279,42 @@ def _records(capture: dict[str, Any], captures: Path | None) -> bytes:
 class _Taking:
     """Puts lines of an export behind the files of this archive and takes them up, batch by batch."""
 
-    def __init__(self, db: Database, pool: Workers, store: WarcStore, log: DerivationLog, counts: _Counts) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        db: Database,
+        pool: Workers,
+        store: WarcStore,
+        log: DerivationLog,
+        counts: _Counts,
+    ) -> None:
+        self._workspace = workspace
         self._db = db
         self._pool = pool
         self._store = store
         self._log = log
         self._counts = counts
         self._erased = erased_payloads(db)
+        self._decisions: dict[int, Decision] = {}
 
     def take(self, batch: Sequence[_Line]) -> None:
         """One batch: what is made of the captures is on disk before them, so that a process killed in between cleans
-        nothing anew."""
+        nothing anew; and what keeps its releases from readers holds before they are there."""
         known = known_lengths(self._db)
         groups: dict[str, CaptureRecords] = {}
         derived: list[Derived] = []
-        for line in batch:
-            self._counts.lines += 1
-            if self._is_erased(line):
-                self._counts.refused += 1
-                continue
-            self._counts.decisions.update(line.decisions)
+        wanted = [line for line in batch if not self._is_erased(line)]
+        self._counts.lines += len(batch)
+        self._counts.refused += len(batch) - len(wanted)
+        found = {number: one for line in wanted for number, one in line.decisions}
+        self._decide({number: one for number, one in found.items() if isinstance(one, PROTECTING)})
+        self._decisions |= {number: one for number, one in found.items() if not isinstance(one, PROTECTING)}
+        for line in wanted:
             for group in line.captures:
                 if not is_recorded(self._db, group.capture.id):
                     groups.setdefault(group.capture.id, group)
             derived += self._derivations(line, release_here(self._db, line.release_id))
+        self._require_originals(groups)
         if derived:
             self._log.append(derived)
             self._log.sync()
@@ -296,8 +322,24 @@ class _Taking:
         self._take_up(known)
         self._counts.captures += len(groups)
 
+    def finish(self) -> None:
+        """Take all other decisions, in the order they had."""
+        self._decide(self._decisions)
+
+    def _decide(self, decisions: Mapping[int, Decision]) -> None:
+        if not decisions:
+            return
+        path = self._workspace.decisions_file
+        with one_at_a_time(self._workspace):
+            apply_new_decisions(self._db, path)  # somebody may have hidden something meanwhile
+            found = adoptable(self._db, [decisions[number] for number in sorted(decisions)])
+            if found.decisions:
+                decide(self._db, path, found.decisions)
+        self._counts.decisions += len(found.decisions)
+        self._counts.held_back.update(found.left_out)
+
     def _is_erased(self, line: _Line) -> bool:
-        bodies = {json.loads(group.records[-1].block)["sha256"] for group in line.captures}
+        bodies = {group.sha256 for group in line.captures}
         return not bodies.isdisjoint(self._erased) or was_erased(self._db, line.release_id)
 
     def _write(self, groups: dict[str, CaptureRecords]) -> None:
@@ -307,14 +349,26 @@ class _Taking:
             places[record_id] = self._store.write_records(self._placed(group, places).parts)
         self._store.sync()
 
-    def _placed(self, group: CaptureRecords, places: dict[str, tuple[str, int]]) -> CaptureRecords:
+    def _placed(self, group: CaptureRecords, places: Mapping[str, tuple[str, int]]) -> CaptureRecords:
         if group.original is None:
             return group
         original = group.original_id or ""
-        place = places.get(original) or capture_place(self._db, original)
-        if place is None:
-            raise FixityError(f"Die Erfassung {group.capture.id} verweist auf {original}: die fehlt im Export")
-        return group.referring_to(*place)
+        if original in places:
+            return group.referring_to(*places[original])
+        here = capture_of(self._db, original)
+        assert here is not None  # looked for before
+        return group.referring_to(here.warc_file, here.warc_offset)
+
+    def _require_originals(self, groups: Mapping[str, CaptureRecords]) -> None:
+        """What a revisit refers to came before it, or is here, and has the body that it stands for."""
+        bodies: dict[str, str] = {}
+        for record_id, group in groups.items():
+            original = group.original_id or ""
+            if group.original is not None and original not in bodies and (here := capture_of(self._db, original)):
+                bodies[original] = here.sha256
+            if group.original is not None and bodies.get(original) != group.sha256:
+                raise FixityError(f"Die Erfassung {record_id} verweist auf {original}: die fehlt im Export")
+            bodies[record_id] = group.sha256
 
     def _take_up(self, known: dict[str, int]) -> None:
         def note_source(source: Source) -> None:

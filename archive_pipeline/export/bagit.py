@@ -2,10 +2,10 @@
 
 import hashlib
 import html
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from archive_pipeline.durable import sync
 from archive_pipeline.errors import FixityError
 
 __all__ = ["acquisition_page", "finish_bag", "is_bag", "verify_bag"]
@@ -37,7 +37,7 @@ def finish_bag(folder: Path, about: Mapping[str, str]) -> None:
     tagged = "".join(f"{_sha512(folder / name)}  {name}\n" for name in TAG_FILES)
     (folder / TAG_MANIFEST).write_text(tagged, encoding="utf-8")
     for path in (*_payload(folder), *(folder / name for name in (*TAG_FILES, TAG_MANIFEST))):
-        _sync(path)
+        sync(path)
 
 
 def verify_bag(folder: Path) -> Iterator[str]:
@@ -89,14 +89,6 @@ def _sha512(path: Path) -> str:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def acquisition_page(title: str, sections: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:

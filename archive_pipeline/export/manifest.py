@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -16,6 +17,8 @@ __all__ = [
     "Figures",
     "FileEntry",
     "Manifest",
+    "Period",
+    "SourceCoverage",
     "file_entry",
     "find_manifest",
     "read_manifest",
@@ -41,9 +44,31 @@ class FileEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Period:
+    """Months ("2026-05"), both included, of one state: "complete", "partial" or "not_captured"."""
+
+    first: str
+    last: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class SourceCoverage:
+    """What the archive can know of one source, whether it has releases in the export or not: the days of its first
+    capture and first visit, how many of its releases have no date, and its months."""
+
+    source: str
+    first_capture: str | None
+    first_visit: str | None
+    undated: int
+    months: tuple[Period, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Figures:
     """What the releases of an export cover: days are ISO 8601, times ISO 8601 in UTC; undated releases are counted and
-    never given a date. `sources` counts by source id, `left_out` what was asked for and may not be shown."""
+    never given a date. `sources` counts by source id, `left_out` what was asked for and may not be shown. `by_month`
+    says of every source and month whether everything that was published then was seen; frozen sets don't have it."""
 
     undated: int
     first_published: str | None
@@ -52,6 +77,7 @@ class Figures:
     last_captured: str | None
     sources: dict[str, int]
     left_out: int = 0
+    by_month: tuple[SourceCoverage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -85,8 +111,16 @@ class Manifest:
 ADAPTER = TypeAdapter(Manifest)
 
 
+def _values(manifest: Manifest) -> dict[str, Any]:
+    """A manifest as JSON has it; without coverage by month it looks as it did before there was any."""
+    values: dict[str, Any] = ADAPTER.dump_python(manifest, mode="json")
+    if not values["coverage"]["by_month"]:
+        del values["coverage"]["by_month"]
+    return values
+
+
 def _digest(manifest: Manifest) -> str:
-    values = ADAPTER.dump_python(replace(manifest, sha256=""), mode="json")
+    values = _values(replace(manifest, sha256=""))
     return hashlib.sha256(json.dumps(values, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
@@ -102,7 +136,7 @@ def file_entry(path: Path, name: str) -> FileEntry:
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write a manifest with its own checksum."""
-    values = ADAPTER.dump_python(replace(manifest, sha256=_digest(manifest)), mode="json")
+    values = _values(replace(manifest, sha256=_digest(manifest)))
     path.write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from typing import TextIO
 from archive_pipeline.errors import MissingExtraError
 from archive_pipeline.model import Axis, Release, Role
 
-__all__ = ["COLUMNS", "CommaSeparated", "write_parquet"]
+__all__ = ["COLUMNS", "CommaSeparated", "plain_cell", "write_parquet"]
 
 TYPES = {
     "id": "VARCHAR",
@@ -70,8 +70,14 @@ def _values(release: Release, axis: Axis) -> list[str]:
     return [tag.value for tag in release.tags if tag.axis == axis and tag.role != Role.MENTIONED]
 
 
+def plain_cell(text: str) -> str:
+    """Text that no spreadsheet program takes for a formula: one that begins like it gets an apostrophe before
+    (OWASP, CSV injection). Texts of strangers are opened in such programs."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
 class CommaSeparated:
-    """Exporter `csv` (RFC 4180, UTF-8): lists are separated by `|`."""
+    """Exporter `csv` (RFC 4180, UTF-8): lists are separated by `|`, cells are `plain_cell`s."""
 
     def export(self, releases: Iterator[Release], out: TextIO) -> int:
         """Write a header and one row per release, return how many releases."""
@@ -79,8 +85,8 @@ class CommaSeparated:
         writer.writerow(COLUMNS)
         count = 0
         for release in releases:
-            cells = _row(release).values()
-            writer.writerow(["|".join(cell) if isinstance(cell, list) else cell for cell in cells])
+            cells = ("|".join(cell) if isinstance(cell, list) else cell for cell in _row(release).values())
+            writer.writerow([plain_cell(cell) if isinstance(cell, str) else cell for cell in cells])
             count += 1
         return count
 

@@ -30,6 +30,7 @@ from archive_pipeline.archive.verification import (
     decided_hashes,
     decided_ids,
     differing_columns,
+    ending_differs,
     is_blank,
     last_audit,
     record_audit,
@@ -200,6 +201,7 @@ class _Look:
         self.next_name: str | None = None
         self.next_offset = 0
         self.seen: set[tuple[str, str, int]] = set()
+        self.otherwise: dict[str, str] = {}
         self.check = check
 
     def findings(self, parts: list[_Part], *, quick: bool) -> Iterator[Finding]:
@@ -219,6 +221,10 @@ class _Look:
             for place in sorted(recorded_derivations(self.db) - self.seen):
                 name = "{}@{}.{}".format(*place)
                 yield Finding(subject=place[0], message=f"{name}: die Ableitung steht in keinem derivations-Satz")
+        if not quick:
+            for record_id, name in self.otherwise.items():
+                message = f"{record_id}: Ergebnis und Grund in der Datenbank weichen von {name} ab"
+                yield Finding(subject=record_id, message=message)
         for subject, message in contradictions(self.db, quick=quick):
             yield Finding(subject=subject, message=f"{subject}: {message}")
         yield from self._decisions(quick=quick)
@@ -309,6 +315,7 @@ class _Look:
         self._finish(part, position)
 
     def _derivation(self, name: str, derived: Derived) -> Iterator[Finding]:
+        self._ending(name, derived)
         if derived.release_id is None or derived.version_id is None or derived.number is None:
             return
         place = (derived.release_id, derived.version_id, derived.number)
@@ -319,6 +326,14 @@ class _Look:
         if tables:
             message = f"Mitteilung {derived.name}: {', '.join(tables)} in der Datenbank weicht von {name} ab"
             yield Finding(subject=derived.release_id, message=message)
+
+    def _ending(self, name: str, derived: Derived) -> None:
+        """How the newest attempt at a capture ended, and why; the log holds those before it as well."""
+        if derived.step != "ingestion":
+            return
+        self.otherwise.pop(derived.record_id, None)
+        if ending_differs(self.db, derived.record_id, derived.status, derived.reason):
+            self.otherwise[derived.record_id] = name
 
     def _read(self, part: _Part, position: int) -> None:
         self.records += 1

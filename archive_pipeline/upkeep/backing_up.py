@@ -5,22 +5,25 @@ accounts for them: what a run writes meanwhile belongs to the next backup. The i
 again, and so is everything outside the archive's own files: passwords stand in the environment, and stay there.
 """
 
+import fcntl
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from pydantic.dataclasses import dataclass
 from sqlite_utils import Database
 
+from archive_pipeline.accounts import accounts_file
 from archive_pipeline.archive.captures import known_lengths
 from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.reading import last_seq
 from archive_pipeline.archive.verification import release_count
-from archive_pipeline.errors import ArchiveError, FixityError
+from archive_pipeline.durable import sync
+from archive_pipeline.errors import ArchiveError, FixityError, LockedError
 from archive_pipeline.sources.secrets import SECRETS_FILE
 from archive_pipeline.upkeep.backup_files import (
     DATA,
@@ -34,7 +37,6 @@ from archive_pipeline.upkeep.backup_files import (
     inside,
     newest_backup,
     read_manifest,
-    sync_folder,
     write_manifest,
 )
 from archive_pipeline.workspace import CONFIG_NAME, SOFTWARE, Workspace, utc_now
@@ -44,9 +46,9 @@ __all__ = ["BackedUp", "back_up"]
 BESIDE = ("plugins", "vocab")
 """Folders beside sources.toml that belong to an archive."""
 
-LEFT_OUT = ("warc", "derivations", "index", "hosts", "archive.db")
-"""What lies in the data folder and is no file that is copied whole: the series are copied as far as the database
-accounts for them, the database through SQLite, the index can be built again, and the pace of hosts is of the moment."""
+LEFT_OUT = ("warc", "derivations", "index", "hosts")
+"""Folders of the data that are not copied as they are: the series are copied as far as the database accounts for them,
+the index can be built again, and the pace of hosts is of the moment."""
 HALF_WRITTEN = (".new", UNFINISHED)
 
 
@@ -65,13 +67,13 @@ def back_up(
     workspace: Workspace, destination: Path, *, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> BackedUp:
     """Write a backup into a new folder of `destination`, named after the time. Files that have not changed since the
-    newest backup there are linked to its copies. Raises ArchiveError, NoArchiveError; nothing half stays then."""
+    newest backup there are linked to its copies. Raises ArchiveError, NoArchiveError, LockedError while another backup
+    is written there; nothing half stays then."""
     now = utc_now()
     folder = destination / f"{now:%Y%m%dT%H%M%SZ}"
     unfinished = folder.with_name(folder.name + UNFINISHED)
     _require_outside(workspace, destination)
-    with explained(destination):
-        destination.mkdir(parents=True, exist_ok=True)
+    with explained(destination), _alone(destination):
         for left in destination.glob(f"*{UNFINISHED}"):  # of a backup that was killed
             shutil.rmtree(left)
         if folder.exists():
@@ -81,7 +83,7 @@ def back_up(
         try:
             before = _identities(workspace)
             with workspace.looking() as db:
-                _copy_database(db, unfinished / DATABASE)
+                _copy_database(db.conn, unfinished / DATABASE)
             copy = _Copy(unfinished, previous, progress)
             releases, seq = copy.everything(workspace)
             after = _identities(workspace)
@@ -95,7 +97,7 @@ def back_up(
             )
             write_manifest(unfinished, manifest)
             unfinished.rename(folder)
-            sync_folder(destination)
+            sync(destination)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
@@ -133,6 +135,7 @@ class _Copy:
         database = self.target / DATABASE
         size, digest = hash_file(database)
         self._note(DATABASE, size, digest, 0, copied=True)
+        self._accounts(accounts_file(workspace.data))
         with _opened(database) as db:
             known, releases, seq = known_lengths(db), release_count(db), last_seq(db)
         lengths: dict[str, int | None] = {**known, **dict.fromkeys(_whole_files(workspace))}
@@ -144,8 +147,22 @@ class _Copy:
         for path in _beside(workspace.folder):
             self._file(path, path.relative_to(workspace.folder).as_posix(), None)
         for entry in {PurePosixPath(entry.path).parent for entry in self.entries}:
-            sync_folder(self.target / entry)
+            sync(self.target / entry)
         return releases, seq
+
+    def _accounts(self, source: Path) -> None:
+        """The accounts, which somebody may be changing: in one state, and for their owner alone."""
+        name = f"{DATA}/{source.name}"
+        if not source.is_file():
+            return
+        try:
+            with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True)) as accounts:
+                _copy_database(accounts, self.target / name)
+        except sqlite3.DatabaseError:  # damaged, and all that there is of it
+            self._file(source, name, None)
+            return
+        (self.target / name).chmod(0o600)
+        self._note(name, *hash_file(self.target / name), 0, copied=True)
 
     def _file(self, source: Path, name: str, length: int | None) -> None:
         state = source.stat()
@@ -184,10 +201,12 @@ def _identities(workspace: Workspace) -> dict[Path, int]:
 
 def _whole_files(workspace: Workspace) -> Iterator[str]:
     """Files of the archive's data that no length is kept of: decisions, profiles, topic models, frozen sets, and
-    whatever else is laid there, but for what is left out."""
+    whatever else is laid there, but for what is left out. The databases are copied through SQLite, and what lies
+    beside them under their names is of the moment."""
+    databases = (workspace.database_file.name, accounts_file(workspace.data).name)
     for path in sorted(workspace.data.rglob("*")):
         name = path.relative_to(workspace.data)
-        if name.parts[0] in LEFT_OUT or name.parts[0].startswith(f"{workspace.database_file.name}-"):
+        if name.parts[0] in LEFT_OUT or name.parts[0].startswith(databases):
             continue
         if path.is_file() and not path.name.startswith(".") and not path.name.endswith(HALF_WRITTEN):
             yield name.as_posix()
@@ -215,11 +234,32 @@ def _require_outside(workspace: Workspace, destination: Path) -> None:
         )
 
 
-def _copy_database(db: Database, target: Path) -> None:
+@contextmanager
+def _alone(destination: Path) -> Iterator[None]:
+    """Hold the folder of the backups: what is unfinished there must be that of a process that was killed, not of one
+    that goes on."""
+    destination.mkdir(parents=True, exist_ok=True)
+    handle = os.open(destination, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise LockedError(
+            f"Nach {destination} wird gerade schon gesichert", hint="warten, bis diese Sicherung fertig ist"
+        ) from error
+    except OSError:
+        pass  # some network file systems lock no folders
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _copy_database(source: sqlite3.Connection, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     copy = sqlite3.connect(target)
     try:
-        db.conn.backup(copy)
+        source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing in a log beside it
     finally:
         copy.close()

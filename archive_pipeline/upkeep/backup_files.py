@@ -1,6 +1,5 @@
 """What a backup is on its disk: a folder of files, each in the manifest with its size and hash."""
 
-import errno
 import hashlib
 import json
 import os
@@ -13,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from archive_pipeline.durable import sync
 from archive_pipeline.errors import ArchiveError, FixityError
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "inside",
     "newest_backup",
     "read_manifest",
-    "sync_folder",
     "verify_backup",
     "write_manifest",
 ]
@@ -111,9 +110,12 @@ def explained(place: Path) -> Iterator[None]:
 
 
 def copy_durably(source: Path, target: Path, size: int) -> tuple[int, str]:
-    """Copy the first `size` bytes, durably; how many there were, and their hash."""
+    """Copy the first `size` bytes, durably; how many there were, and their hash. What is for its owner alone stays
+    so."""
     digest, rest = hashlib.sha256(), size
     with source.open("rb") as file, target.open("wb") as out:
+        if not os.fstat(file.fileno()).st_mode & 0o077:
+            os.fchmod(out.fileno(), 0o600)
         while rest and (data := file.read(min(CHUNK, rest))):
             digest.update(data)
             out.write(data)
@@ -141,7 +143,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         out.write(json.dumps({"sha256": digest}).encode() + b"\n" + body + b"\n")
         out.flush()
         os.fsync(out.fileno())
-    sync_folder(folder)
+    sync(folder)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -167,15 +169,3 @@ def inside(folder: Path, name: str) -> Path:
     if path.is_absolute() or ".." in path.parts:
         raise FixityError(f"Das Manifest nennt eine Datei außerhalb der Sicherung: {name}")
     return folder / path
-
-
-def sync_folder(folder: Path) -> None:
-    """Make durable which files a folder has. Raises OSError."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # some network file systems sync no folders
-            raise
-    finally:
-        os.close(handle)

@@ -148,7 +148,8 @@ class _Batch:
         if self.stage == "classify":
             for release in releases:
                 source = self.pool.learned(source_of(self.workspace, self.db, release.source_id))
-                processed = classify(release.article, named_capture(release), source, self.workspace.plugins)
+                found = classify(release.article, named_capture(release), source, self.workspace.plugins)
+                processed = self.pool.recorded(found)
                 yield _difference(release, before.get(release.id, ()), processed), release, processed
             return
         waiting: deque[Release] = deque()

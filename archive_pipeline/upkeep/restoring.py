@@ -8,40 +8,52 @@ import ctypes
 import os
 import shutil
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 
+from archive_pipeline.archive.database import open_database, write_tx
+from archive_pipeline.archive.decision_forms import Decision
+from archive_pipeline.archive.decisions import apply_new_decisions, read_decisions
+from archive_pipeline.archive.events import record_event
 from archive_pipeline.archive.lock import writer_lock
+from archive_pipeline.archive.rights_forms import Erasure, TakedownStep
+from archive_pipeline.durable import sync
 from archive_pipeline.errors import ArchiveError, FixityError
 from archive_pipeline.upkeep.backup_files import (
     DATA,
+    DATABASE,
     Entry,
     Manifest,
     copy_durably,
     explained,
     hash_file,
     inside,
-    sync_folder,
     verify_backup,
 )
-from archive_pipeline.workspace import CONFIG_NAME, utc_now
+from archive_pipeline.workspace import CONFIG_NAME, SOFTWARE, utc_now
 
 __all__ = ["Restored", "restore"]
 
+DECISIONS = "decisions.jsonl"
 RENAME_EXCHANGE, AT_FDCWD = 2, -100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
     """What was put where, and the folder that was there before (None: none). `config_beside` is the backup's
-    sources.toml where the archive has another one, which stays."""
+    sources.toml where the archive has another one, which stays. `missing_decisions` counts what people decided since
+    the backup was made, `missing_cases` are those among it by which releases were hidden or erased: they are to be seen
+    again."""
 
     data: Path
     before: Path | None
     releases: int
     config_beside: Path | None
+    missing_decisions: int
+    missing_cases: tuple[str, ...]
 
 
 def restore(
@@ -76,13 +88,50 @@ def restore(
                 if entry.path.startswith(f"{DATA}/"):
                     name = entry.path.removeprefix(f"{DATA}/")
                     _copy_verified(inside(backup, entry.path), inside(fresh, name), entry)
+            _prepare(fresh / Path(DATABASE).name, backup)
             _sync_tree(fresh)
             before = _swap(fresh, data, old)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
         beside = _restore_beside(backup, folder, manifest)
-    return Restored(data=data, before=before, releases=manifest.releases, config_beside=beside)
+    missing = _missing_decisions(before, data) if before else []
+    hidden = [one.case for one in missing if isinstance(one, Erasure | TakedownStep) and _withholds(one)]
+    return Restored(
+        data=data,
+        before=before,
+        releases=manifest.releases,
+        config_beside=beside,
+        missing_decisions=len(missing),
+        missing_cases=tuple(dict.fromkeys(hidden)),
+    )
+
+
+def _withholds(decision: Erasure | TakedownStep) -> bool:
+    return isinstance(decision, Erasure) or decision.step == "hide"
+
+
+def _prepare(database: Path, backup: Path) -> None:
+    """Make the database of a backup that of an archive: it writes ahead, knows where its texts lie as well, and has the
+    decisions that were taken while the backup was made. Those stand in its decisions.jsonl alone, and what was hidden
+    then must not be shown until somebody decides something else."""
+    with suppress(ArchiveError), closing(open_database(database, create=True)) as db:
+        with write_tx(db):
+            detail = f"Sicherung {backup.name}: hieraus wiederhergestellt"
+            record_event(db, "replication", at=utc_now(), agent=SOFTWARE, subject="archive", detail=detail)
+        apply_new_decisions(db, database.with_name(DECISIONS))  # an unreadable line is told to whoever decides next
+
+
+def _missing_decisions(before: Path, data: Path) -> list[Decision]:
+    """What was decided in the archive that was here and stands in the restored one no more."""
+    kept = {one.id for one in _readable(data / DECISIONS)}
+    return [one for one in _readable(before / DECISIONS) if one.id not in kept]
+
+
+def _readable(path: Path) -> Iterator[Decision]:
+    """The decisions of a file up to the first that can't be read: an archive may be restored for that."""
+    with suppress(ArchiveError):
+        yield from read_decisions(path)
 
 
 def _copy_verified(source: Path, target: Path, entry: Entry) -> None:
@@ -109,7 +158,7 @@ def _swap(fresh: Path, data: Path, old: Path) -> Path | None:
     """Put the new data in the place of the old ones in one step; where the old ones are now."""
     if not data.exists():
         fresh.rename(data)
-        sync_folder(data.parent)
+        sync(data.parent)
         return None
     with writer_lock(data, "restore", utc_now()):
         # whole now, it gets a name that nothing ever cleans away: after the exchange it is that of the old data
@@ -119,7 +168,7 @@ def _swap(fresh: Path, data: Path, old: Path) -> Path | None:
             data.rename(before)
             old.rename(data)
             old = before
-        sync_folder(data.parent)
+        sync(data.parent)
     return old
 
 
@@ -149,4 +198,4 @@ def _restore_beside(backup: Path, folder: Path, manifest: Manifest) -> Path | No
 
 def _sync_tree(folder: Path) -> None:
     for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
-        sync_folder(path)
+        sync(path)

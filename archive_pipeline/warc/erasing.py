@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from archive_pipeline.durable import sync
 from archive_pipeline.errors import ArchiveError, FixityError
 from archive_pipeline.warc.cdxj import forget_lines
 from archive_pipeline.warc.model import SHA256, utc_text
@@ -90,7 +91,7 @@ def erase_spans(folder: Path, name: str, spans: Sequence[Span], told: Mapping[st
         if left:
             _rewrite(path, fresh, left, told, at)
             fresh.replace(path)
-            _sync_folder(path.parent)
+            sync(path.parent)
     except OSError as error:
         raise ArchiveError(
             f"{name} lässt sich nicht neu schreiben: {error.strerror}",
@@ -161,11 +162,3 @@ def _packed(told: Mapping[str, str], at: datetime) -> tuple[bytes, bytes]:
     compressor = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     packed = compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
     return data, packed
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,6 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
+from archive_pipeline.durable import sync
 from archive_pipeline.errors import ArchiveError, FixityError
 from archive_pipeline.warc.record import Gap, members
 
@@ -197,7 +198,7 @@ class WarcFiles:
             if new:
                 # a file is only durable when every folder on its way says that it is there
                 for folder in (path.parent, *list(path.parent.parents)[:3]):
-                    _sync_folder(folder)
+                    sync(folder)
         except OSError as error:
             raise ArchiveError(
                 f"{name} lässt sich nicht öffnen: {error.strerror}",
@@ -227,11 +228,3 @@ def _write(file: OpenFile, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[file.stream.write(view) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

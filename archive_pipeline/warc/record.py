@@ -198,11 +198,12 @@ def _whole_from(file: io.BufferedReader, start: int) -> bool:
     return True
 
 
-def member_of(file: BinaryIO, offset: int) -> Member | str:
-    """The record that begins where `file` stands, at byte `offset`; in words why there is none."""
+def member_of(file: BinaryIO, offset: int, *, limit: int | None = None) -> Member | str:
+    """The record that begins where `file` stands, at byte `offset`; in words why there is none. What unpacks to more
+    than `limit` bytes is none."""
     inflater = zlib.decompressobj(GZIP)
     parts = []
-    read = 0
+    read = size = 0
     while not inflater.eof:
         chunk = file.read(CHUNK)
         if not chunk:
@@ -212,6 +213,9 @@ def member_of(file: BinaryIO, offset: int) -> Member | str:
             parts.append(inflater.decompress(chunk))
         except zlib.error as error:
             return f"kein lesbarer gzip-Block ({error})"
+        size += len(parts[-1])
+        if limit is not None and size > limit:
+            return "eine Kompressionsbombe"
     record = _parse(b"".join(parts))
     return Member(offset, offset + read - len(inflater.unused_data), record) if record else "kein WARC-Datensatz"
 

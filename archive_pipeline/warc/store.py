@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from archive_pipeline.errors import FixityError, RefusedError
+from archive_pipeline.errors import CodingError, FixityError, RefusedError
 from archive_pipeline.model import Capture
 from archive_pipeline.warc.cdxj import LISTED, cdxj_line
 from archive_pipeline.warc.coding import remove_codings
@@ -288,6 +288,16 @@ class WarcStore:
     def _stored(self, name: str, capture: Member, metadata: Member, start: int) -> StoredCapture:
         for member in (capture, metadata):
             verify_record(name, member)
+        try:
+            return self._assembled(name, capture, metadata, start)
+        except (CodingError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise FixityError(
+                f"{name}, Byte {metadata.offset}, Datensatz {metadata.record.id}: keine lesbare Beschreibung der "
+                f"Erfassung ({error!r})",
+                hint=RESTORE,
+            ) from error
+
+    def _assembled(self, name: str, capture: Member, metadata: Member, start: int) -> StoredCapture:
         described = json.loads(metadata.record.block)
         place = described["refers_to"]
         if place:

@@ -15,13 +15,22 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import NAMESPACE_URL, uuid5
 
-from archive_pipeline.errors import FixityError
+from pydantic import TypeAdapter
+
+from archive_pipeline.errors import CodingError, FixityError
 from archive_pipeline.warc.cdxj import LISTED, cdxj_line
+from archive_pipeline.warc.coding import remove_codings
 from archive_pipeline.warc.derivations import Derived, derived_of
+from archive_pipeline.warc.metadata import assemble
+from archive_pipeline.warc.model import SHA256, Description, payload_digest
 from archive_pipeline.warc.record import Gap, Member, Record, member_of, members, render, render_warcinfo
 from archive_pipeline.warc.store import verify_record
+from archive_pipeline.warc.streams import MAX_RATIO, MAX_UNCHECKED
 
 __all__ = ["CaptureRecords", "WarcCopy", "derivation_at", "derivation_places", "parse_capture", "read_capture_records"]
+
+DESCRIPTION = TypeAdapter(Description)
+SHA256_HEX = re.compile("[0-9a-f]{64}")
 
 RELEASE_ID = re.compile(rb'"release_id":"([0-9a-f]+)"')
 """As the derivation log writes it; inside a text the quotation marks would be escaped."""
@@ -50,6 +59,11 @@ class CaptureRecords:
     def original_id(self) -> str | None:
         """The record that a revisit refers to."""
         return self.capture.fields.get("warc-refers-to", "").strip("<>") or None
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the body, in hex, as the metadata gives it."""
+        return str(json.loads(self.records[-1].block)["sha256"])
 
     def referring_to(self, warc_file: str, warc_offset: int) -> "CaptureRecords":
         """The same with the original of the revisit at this place. The metadata record keeps its id and date."""
@@ -98,13 +112,14 @@ def _bytes(file: BinaryIO, member: Member) -> bytes:
 
 def parse_capture(data: bytes, where: str) -> CaptureRecords:
     """The records that `data` holds, verified; `where` names it in messages. Raises FixityError when they are not those
-    of one capture, or damaged."""
+    of one capture, damaged, or such that an archive that took them in could not read them again."""
     found: list[Member] = []
     position = 0
     stream = io.BytesIO(data)
+    limit = max(MAX_UNCHECKED, MAX_RATIO * len(data))
     while position < len(data):
         stream.seek(position)
-        one = member_of(stream, position)
+        one = member_of(stream, position, limit=limit)
         if isinstance(one, str):
             raise FixityError(f"{where}: erwartet ein WARC-Datensatz, gefunden: {one}")
         verify_record(where, one)
@@ -113,10 +128,33 @@ def parse_capture(data: bytes, where: str) -> CaptureRecords:
     kinds = [one.record.type for one in found]
     if kinds[-1:] != ["metadata"] or len(kinds) not in (2, 3) or kinds[-2] not in LISTED:
         raise FixityError(f"{where}: erwartet die Datensätze einer Erfassung, gefunden: {', '.join(kinds) or 'nichts'}")
+    _check_description(where, found[-2].record, found[-1].record, limit)
     ends = [0, *(one.end for one in found)]
     return CaptureRecords(
         parts=tuple(data[start:end] for start, end in pairwise(ends)), records=tuple(one.record for one in found)
     )
+
+
+def _check_description(where: str, capture: Record, metadata: Record, limit: int) -> None:
+    """Whether the metadata describe the capture as this package writes it; who else wrote them may say anything."""
+    try:
+        described = json.loads(metadata.block)
+        DESCRIPTION.validate_json(metadata.block, strict=True)
+        place = described["refers_to"]
+        body = b"" if place is not None else remove_codings(capture.payload, tuple(described["decoded"]), limit)
+        assembled = assemble(where, (0, 0, 0), capture.fields, capture.head, described, body, "").capture
+        cdxj_line(where, Member(0, 0, capture))
+        is_right = (
+            assembled.captured_at.tzinfo is not None
+            and (assembled.status or 0) < 1000
+            and SHA256_HEX.fullmatch(assembled.sha256) is not None
+            and (place is None or (isinstance(place["warc_file"], str) and isinstance(place["warc_offset"], int)))
+            and (place is not None or payload_digest(body) == SHA256 + assembled.sha256)
+        )
+    except (CodingError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FixityError(f"{where}: die Beschreibung der Erfassung ist nicht lesbar ({error!r:.200})") from error
+    if not is_right:
+        raise FixityError(f"{where}: die Beschreibung der Erfassung passt nicht zu ihr")
 
 
 class WarcCopy:

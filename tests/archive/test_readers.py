@@ -8,70 +8,24 @@ minutes, with the same other work on the machine. Where Linux tells how long a p
 """
 
 import json
-import multiprocessing
 import os
 import random
 import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any
 
 import pytest
 
-from archive_pipeline.archive.reading import load_release
-from archive_pipeline.pipeline import run
-from archive_pipeline.searching import open_search
-from archive_pipeline.workspace import open_workspace
-
 Make = Callable[[Path, int], Path]
 
-FORK = multiprocessing.get_context("fork")
-WORDS = [one + other for one in ("Kreis", "Schul", "Wald", "Kunst") for other in ("tag", "verein", "umbau", "termin")]
+READER = Path(__file__).with_name("reader.py")
 FIRST = ("Bürger", "Energie", "Haushalts", "Klima", "Landes", "Markt", "Pflege", "Sport", "Stadt", "Umwelt", "Verkehrs")
 LAST = ("amt", "ausschuss", "beirat", "bericht", "fonds", "gipfel", "plan", "preis", "rat", "tag", "verband", "weg")
 NOUNS = [one + other for one in FIRST for other in LAST]
-
-
-def read(folder: Path, stop: Path, interval: float, number: int) -> None:
-    """Search and read what was found, each `interval` seconds, until the file `stop` is there; then write down when
-    each question was due, how long it took from then on, and how long it took without waiting for its turn or for a
-    processor. Without an interval, one question follows the other."""
-    choose, workspace = random.Random(number), open_workspace(folder)
-    asked, found, newest = [], 0, 0
-    due = time.monotonic() + choose.uniform(0, interval)
-    while not stop.exists():
-        time.sleep(max(0.0, due - time.monotonic()))
-        began, waited = time.monotonic(), waited_for_processor()
-        workspace.refresh_index()
-        with open_search(workspace) as search:
-            hits = search.search(choose.choice(WORDS), today=date(2026, 11, 22)).hits
-        with workspace.reading() as db:
-            for hit in hits[:5]:
-                assert load_release(db, hit.id).article.text
-            newest = max(newest, next(db.query("SELECT count(*) AS n FROM release"))["n"])
-        now = time.monotonic()
-        asked.append((due, now - due, now - began - (waited_for_processor() - waited)))
-        found += len(hits)
-        due = due + interval if interval else now
-    answer = {"asked": asked, "found": found, "newest": newest}
-    stop.with_name(f"{stop.name}-{number}").write_text(json.dumps(answer), encoding="utf-8")
-
-
-def waited_for_processor() -> float:
-    """Seconds that this process was ready to run and did not; 0 where the system does not say."""
-    try:
-        return int(Path("/proc/self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
-    except (OSError, IndexError):
-        return 0.0
-
-
-def write(folder: Path) -> None:
-    """Archive what waits."""
-    workspace = open_workspace(folder)
-    assert run(workspace, workspace.config.sources).exit_code == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,29 +39,27 @@ class Times:
     newest: int
 
 
-def readers_beside_writer(folder: Path, interval: float, *, pause: float = 0.0, turn: float = 0.0) -> Times:
+def readers_beside_writer(apl: Any, folder: Path, interval: float, *, pause: float, turn: float) -> Times:
     """Four readers while a process archives what waits; it writes for `turn` seconds and is stopped for `pause`."""
-    stop = folder / f"stop-{time.monotonic_ns()}"
-    readers = [FORK.Process(target=read, args=(folder, stop, interval, number)) for number in range(4)]
-    writer = FORK.Process(target=write, args=(folder,))
-    for process in (*readers, writer):
-        process.start()
-    assert writer.pid is not None
+    stop, said = folder / f"stop-{time.monotonic_ns()}", folder / "said"
+    readers = [
+        apl.start(READER, folder, stop, str(interval), str(number), stderr=f"{said}-{number}") for number in range(4)
+    ]
+    writer = apl.start("archive-pipeline", "-C", folder, "run", stderr=said)
     stops = []
     try:
-        writer.join(turn or 3600)
-        while writer.is_alive():
+        time.sleep(turn)
+        while writer.poll() is None:
             began = time.monotonic()
             os.kill(writer.pid, signal.SIGSTOP)
             time.sleep(pause)
             os.kill(writer.pid, signal.SIGCONT)
             stops.append((began, time.monotonic()))
-            writer.join(turn)
+            time.sleep(turn)
     finally:
         stop.touch()
-        for reader in readers:
-            reader.join(120)
-    assert [process.exitcode for process in (*readers, writer)] == [0, 0, 0, 0, 0], "see the error of a process above"
+        codes = [process.wait() for process in (*readers, writer)]
+    assert codes == [0] * 5, "".join(path.read_text(encoding="utf-8") for path in folder.glob("said*"))
     answers = [json.loads(stop.with_name(f"{stop.name}-{number}").read_text(encoding="utf-8")) for number in range(4)]
     times = Times(
         stopped=[],
@@ -138,23 +90,23 @@ def put(folder: Path, count: int) -> None:
         path.write_text(f"Umbau {number} beschlossen\n\nKreis Heinsberg. {' '.join(sentences)}", encoding="utf-8")
 
 
-def test_four_readers_beside_a_writer(synthetic: Make, tmp_path: Path) -> None:
+def test_four_readers_beside_a_writer(apl: Any, synthetic: Make, tmp_path: Path) -> None:
     folder = synthetic(tmp_path / "archiv", 40)
     put(folder, 60)
-    times = readers_beside_writer(folder, 0.2, pause=0.3, turn=0.3)
+    times = readers_beside_writer(apl, folder, 0.2, pause=0.3, turn=0.3)
     assert len(times.written) + len(times.stopped) >= 4
     assert times.found > 0
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(3600)
-def test_four_readers_while_ten_thousand_are_written(synthetic: Make, tmp_path: Path) -> None:
+def test_four_readers_while_ten_thousand_are_written(apl: Any, synthetic: Make, tmp_path: Path) -> None:
     folder = synthetic(tmp_path / "archiv", 1_000)
     put(folder, 10_000)
-    paced = readers_beside_writer(folder, 2.0, pause=8, turn=16)
+    paced = readers_beside_writer(apl, folder, 2.0, pause=8, turn=16)
     print(f"paced: {told(paced.stopped)} stopped, {told(paced.written)} beside the writer")
     put(folder, 10_500)
-    hurried = readers_beside_writer(folder, 0.0, pause=4, turn=4)
+    hurried = readers_beside_writer(apl, folder, 0.0, pause=4, turn=4)
     print(f"one after the other: {told(hurried.stopped)} stopped, {told(hurried.written)} beside the writer")
     assert paced.newest > 5_000, "readers never saw what was written"
     assert p95(paced.written) <= 2 * p95(paced.stopped)

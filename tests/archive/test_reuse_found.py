@@ -1,12 +1,9 @@
 """Re-use among releases: what is found, who was first, and that the order of work leaves no trace."""
 
-import importlib.util
 import json
-import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,21 +15,7 @@ from archive_pipeline.archive.database import open_database, write_tx
 from archive_pipeline.archive.reuse import follow_changes, forget_reuse, reuse_seq
 from archive_pipeline.archive.reuse_reading import duplicate_groups, reuse_of
 from archive_pipeline.cli.main import command_line
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "benchmark_reuse.py"
-
-
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_reuse", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["benchmark_reuse"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-benchmark: Any = load_script()
+from tests.archive.reuse_benchmark import benchmark, key
 
 QUOTE = (
     "„Wir wollen, dass die kleinen Bibliotheken im Kreis nicht nur offen bleiben, sondern abends länger öffnen. Dafür "
@@ -70,10 +53,6 @@ def follow(db: Database, limit: int = 500) -> None:
 
 def table(db: Database) -> list[dict[str, Any]]:
     return list(db.query("SELECT * FROM reuse_link ORDER BY earlier_id, later_id"))
-
-
-def key(number: int) -> str:
-    return f"{number:016x}"
 
 
 def found_in(folder: Path, releases: Sequence[Any]) -> Database:

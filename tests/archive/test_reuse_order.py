@@ -1,12 +1,9 @@
 """The links follow from the texts alone: the order of releases, takedowns and texts derived again leave no trace."""
 
-import importlib.util
 import random
-import sys
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,27 +12,9 @@ from sqlite_utils import Database
 from archive_pipeline.archive import reuse
 from archive_pipeline.archive.database import open_database, write_tx
 from archive_pipeline.archive.reuse import follow_changes, forget_reuse
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "benchmark_reuse.py"
-
-
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_reuse_order", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["benchmark_reuse_order"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-benchmark: Any = load_script()
+from tests.archive.reuse_benchmark import benchmark, key
 
 WORDS = [f"{one}{other}" for one in ("kreis", "schul", "wald", "kunst", "pflege") for other in ("tag", "amt", "rat")]
-
-
-def key(number: int) -> str:
-    return f"{number:016x}"
 
 
 def invented(choose: random.Random, count: int) -> list[Any]:

@@ -5,7 +5,6 @@ import gzip
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,7 @@ from typing import Any
 import pytest
 
 from archive_pipeline.archive.decisions import decide
-from archive_pipeline.archive.rights_forms import Erasure, TakedownRequest
-from archive_pipeline.archive.takedown import load_case
-from archive_pipeline.decide.taking_down import erase, plan_erasure
+from archive_pipeline.archive.rights_forms import TakedownRequest
 from archive_pipeline.errors import ArchivePipelineError
 from archive_pipeline.pipeline import run
 from archive_pipeline.protocols import SearchRequest
@@ -23,9 +20,9 @@ from archive_pipeline.query import Term
 from archive_pipeline.upkeep.auditing import audit
 from archive_pipeline.upkeep.rebuilding import rebuild
 from archive_pipeline.workspace import open_workspace, utc_now
+from tests.archive.erase_points import CALLS, KILLED, Points, erase_it
 
-CALLS = ("fsync", "rename", "replace", "unlink", "rmdir")
-KILLED = 9
+SCRIPT = Path(__file__).with_name("erase_points.py")
 WORDS = "dreizehn grüne Regenschirme lagen am Dienstag vergessen im Ratskeller"
 TEXT = f"Schirme gesucht\n\nKreis Heinsberg. Nach der Sitzung {WORDS}. Der Landrat bittet die Besitzer, sich zu melden."
 
@@ -51,72 +48,12 @@ def prepared(whole_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-def erase_it(folder: Path) -> None:
-    workspace = open_workspace(folder)
-    with workspace.writing("takedown") as db:
-        plan = plan_erasure(workspace, db, load_case(db, "2026-1"))
-        decision = Erasure(
-            id="erasure",
-            decided_by="A",
-            decided_at=utc_now(),
-            case="2026-1",
-            release_ids=plan.release_ids,
-            record_ids=tuple(one.record_id for one in plan.captures),
-            payloads=plan.payloads,
-            places=plan.places,
-            spans=plan.spans,
-        )
-        erase(workspace, db, plan, decision)
-
-
-class Points:
-    """Counts what is asked of the disk and every COMMIT; at one number `strike` is called."""
-
-    def __init__(self, fatal: int, strike: Callable[[], None]) -> None:
-        self.fatal = fatal
-        self.count = 0
-        self.strike = strike
-
-    def __call__(self) -> None:
-        self.count += 1
-        if self.count == self.fatal:
-            self.strike()
-
-    def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(*arguments: Any, **options: Any) -> Any:
-            self()
-            return call(*arguments, **options)
-
-        return counted
-
-
-def killed_at(folder: Path, fatal: int) -> int:
+def killed_at(apl: Any, folder: Path, fatal: int) -> int:
     """Erase in a process that dies at a point; how many points it passed, 0 when it died."""
     count = folder.with_name("points")
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            points = Points(fatal, lambda: os._exit(KILLED))
-            for name in CALLS:
-                setattr(os, name, points.around(getattr(os, name)))
-            connect = sqlite3.connect
-
-            def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
-                connection = connect(*arguments, **options)
-                wanted = ("COMMIT", "VACUUM", "PRAGMA wal_checkpoint")
-                connection.set_trace_callback(lambda said: points() if said.startswith(wanted) else None)
-                return connection
-
-            sqlite3.connect = traced  # type: ignore[misc]
-            erase_it(folder)
-            count.write_text(str(points.count))
-            status = 0
-        finally:
-            os._exit(status)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert status in (0, KILLED)
-    return int(count.read_text()) if status == 0 else 0
+    done = apl.run(SCRIPT, folder, str(fatal), count, code=None)
+    assert done.returncode in (0, KILLED), done.stderr
+    return int(count.read_text(encoding="ascii")) if done.returncode == 0 else 0
 
 
 def make_sure(folder: Path, point: str, *, by_rebuild: bool = False) -> None:
@@ -183,23 +120,23 @@ def search(folder: Path, word: str) -> int:
         return index.search(SearchRequest(node=Term(word))).total
 
 
-def killed_everywhere(prepared: Path, tmp_path: Path, step: int) -> None:
+def killed_everywhere(apl: Any, prepared: Path, tmp_path: Path, step: int) -> None:
     whole = Path(shutil.copytree(prepared, tmp_path / "ganz" / "archiv"))
-    total = killed_at(whole, 0)
+    total = killed_at(apl, whole, 0)
     assert total > 20
     make_sure(whole, "undisturbed")
     for point in range(1 + total % step, total + 1, step):
         folder = Path(shutil.copytree(prepared, tmp_path / "versuch" / "archiv"))
-        assert killed_at(folder, point) == 0
+        assert killed_at(apl, folder, point) == 0
         make_sure(folder, f"point {point} of {total}", by_rebuild=point % 2 == 0)
         shutil.rmtree(folder.parent)
 
 
-def test_killed_at_some_points(prepared: Path, tmp_path: Path) -> None:
-    killed_everywhere(prepared, tmp_path, 13)
+def test_killed_at_some_points(apl: Any, prepared: Path, tmp_path: Path) -> None:
+    killed_everywhere(apl, prepared, tmp_path, 13)
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(1800)
-def test_killed_at_every_point(prepared: Path, tmp_path: Path) -> None:
-    killed_everywhere(prepared, tmp_path, 1)
+def test_killed_at_every_point(apl: Any, prepared: Path, tmp_path: Path) -> None:
+    killed_everywhere(apl, prepared, tmp_path, 1)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from warcio.archiveiterator import ArchiveIterator
 
 from archive_pipeline.errors import FixityError
 from archive_pipeline.exchange.exporting import verify_export
+from archive_pipeline.export.table import CommaSeparated
+from archive_pipeline.model import Article, Release
 
 FORMATS = ("jsonl", "csv", "parquet", "bibtex", "ris", "csl-json", "warc", "cdxj", "bagit")
 NASTY = '50 % & {Klammer auf _x_ #1 \\ ~ ^ "Grüße" $ – ER - TY } @online{a,'
@@ -116,6 +119,30 @@ def test_tables(apl: Any, folder: Path, tmp_path: Path, ids: Callable[[str], str
     assert all("anders" not in row["text"] for row in found if row is not first)
 
 
+def test_no_cell_is_a_formula() -> None:
+    release = Release(
+        id="1",
+        source_id="s",
+        version_id="0",
+        version_number=1,
+        derivation=1,
+        url=None,
+        path="=x.txt",
+        captured_at=datetime(2026, 1, 1, tzinfo=UTC),
+        access="public",
+        article=Article(title='=HYPERLINK("https://falsch.example")', text="-1+1 ist null"),
+        tags=(),
+    )
+    out = io.StringIO()
+    assert CommaSeparated().export(iter([release]), out) == 1
+    (row,) = csv.DictReader(io.StringIO(out.getvalue()))
+    assert (row["path"], row["title"], row["text"]) == (
+        "'=x.txt",
+        '\'=HYPERLINK("https://falsch.example")',
+        "'-1+1 ist null",
+    )
+
+
 def test_the_manifest_says_what_it_is(apl: Any, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.csv"
     summary = exported(apl, folder, out, "csv", "--query", "beratung quelle:amt")
@@ -125,6 +152,11 @@ def test_the_manifest_says_what_it_is(apl: Any, folder: Path, tmp_path: Path) ->
     cover = manifest["coverage"]
     assert (cover["undated"], cover["sources"], cover["left_out"]) == (1, {"amt": 2}, 2)
     assert cover["first_published"] == cover["last_published"] == "2025-04-02"
+    assert [(one["source"], one["undated"]) for one in cover["by_month"]] == [("amt", 1), ("netz", 0)]
+    source = cover["by_month"][0]
+    assert source["first_capture"] == manifest["created_at"][:10]
+    assert source["months"][0] == {"first": "2025-04", "last": "2025-04", "state": "partial"}
+    assert [one["state"] for one in source["months"][1:]] == ["not_captured"]
     assert manifest["vocabularies"]["districts"]
     assert manifest["created_at"]
     assert manifest["seq"]

@@ -1,5 +1,7 @@
 """Frozen result sets: they stay what they were, prove it, and tell how today differs."""
 
+import csv
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -54,6 +56,27 @@ def test_what_changed_since(
     summary = apl.json("-C", folder, "export", "ris", "--set", "amt-1", "--out", out, "--json")
     manifest = json.loads(Path(summary["manifest"]).read_text(encoding="utf-8"))
     assert (manifest["result_set"], manifest["releases"], summary["left_out"]) == ("amt-1", 2, 2)
+    shown = apl("-C", folder, "set", "show", "amt-1").stdout
+    assert "gesperrt" in shown
+    assert "Mitteilung 3" not in shown, "hidden titles stay hidden"
+    assert "und 2 weitere" in apl("-C", folder, "set", "show", "amt-1", "--limit", "2").stdout
+
+
+def test_figures_are_those_of_the_texts_of_then(
+    apl: Any, folder: Path, frozen: dict[str, Any], ids: Callable[[str], str], tmp_path: Path
+) -> None:
+    text = "Mitteilung 1: anders\n\nKreis Heinsberg, 09.09.2025. Die Beratung für Zugewanderte ist nun im Rathaus."
+    (folder / "eingang" / "1.txt").write_text(f"{text}\n\nSie beginnt im Herbst und ist kostenlos.", encoding="utf-8")
+    apl("-C", folder, "run", "amt")
+    (row,) = csv.DictReader(io.StringIO(apl("-C", folder, "search", "rathaus", "--csv").stdout))
+    assert (row["id"], row["published"]) == (ids("1.txt"), "2025-09-09")
+    out = tmp_path / "x.csv"
+    apl("-C", folder, "set", "export", "amt-1", "csv", "--out", out)
+    with out.open(encoding="utf-8", newline="") as file:
+        days = [row["published"] for row in csv.DictReader(file)]
+    cover = json.loads((tmp_path / "x.csv.manifest.json").read_text(encoding="utf-8"))["coverage"]
+    assert sorted(days) == ["", "2025-04-02"]
+    assert (cover["first_published"], cover["last_published"], cover["undated"]) == ("2025-04-02", "2025-04-02", 1)
 
 
 def test_a_set_survives_database_and_index(apl: Any, folder: Path, frozen: dict[str, Any]) -> None:
