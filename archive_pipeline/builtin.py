@@ -1,7 +1,5 @@
-"""The core's own parts, registered through the same hooks as everybody's.
-
-Nothing here has a privilege: a part can be replaced by blocking none and adding another under its own name. Cleaners,
-vocabularies and classifiers are in `processing.builtin`, which workers load alone.
+"""The core's own parts, registered through the same hooks as everybody's; plugins add theirs under other names.
+Cleaners, vocabularies and classifiers are in `processing.builtin`, which workers load alone.
 """
 
 import sqlite3
@@ -31,7 +29,7 @@ archive_pipeline_api = 1
 
 @hookimpl
 def register_fetchers(registry: Registry[Fetcher]) -> None:
-    """Folders, feeds, sitemaps, listing pages."""
+    """Folders, feeds, sitemaps, listing pages, mail in files and on servers, web archives."""
     registry.add("folder", FolderFetcher())
     registry.add("feed", FeedFetcher())
     registry.add("sitemap", SitemapFetcher())
@@ -43,7 +41,7 @@ def register_fetchers(registry: Registry[Fetcher]) -> None:
 
 @hookimpl
 def register_index_engines(registry: Registry[IndexEngine]) -> None:
-    """Whoosh."""
+    """Whoosh, and Tantivy, which needs its extra."""
     registry.add("whoosh", WhooshEngine())
     registry.add("tantivy", TantivyEngine())
 

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import pluggy
 
 from archive_pipeline import hookspecs
+from archive_pipeline.classify.vocabulary import entries_by_value
 from archive_pipeline.clean.profile import SiteProfile, SiteRules, conflict
 from archive_pipeline.errors import (
     ConfigError,
@@ -28,7 +29,7 @@ from archive_pipeline.errors import (
     PluginLoadError,
 )
 from archive_pipeline.hookspecs import API_VERSION
-from archive_pipeline.model import Failure, Release, RunReport, Source, Vocabulary
+from archive_pipeline.model import Axis, Failure, Release, RunReport, Source, Vocabulary
 from archive_pipeline.plugin_loading.contract import (
     check_hooks,
     check_identity,
@@ -465,6 +466,8 @@ class _Loader:
         attempt(partial(_caller(self._hooks, hook, plugin), **arguments))
         for entry in scratch:
             attempt(partial(check_object, hook, entry))
+        if hook == "register_vocabularies" and plugin != BUILTIN:
+            attempt(partial(_check_new_values, collected, scratch))
         collected.merge(scratch)
 
     def _quarantine(self, name: str, error: PluginError) -> None:
@@ -477,6 +480,15 @@ class _Loader:
             self._hooks.unregister(name=name)
         self._records[name] = replace(record, status="quarantined", error=error.message)
         _log.debug("Plugin %s", name, exc_info=error)
+
+
+def _check_new_values(known: Registry[Vocabulary], added: Registry[Vocabulary]) -> None:
+    """A value that two vocabularies have would stop all tagging of its axis; only those of districts may. Raises
+    ConfigError naming both vocabularies."""
+    axes = {one.axis for entry in added for one in entry.obj.entries} - {Axis.DISTRICT}
+    vocabularies = tuple(entry.obj for registry in (known, added) for entry in registry)
+    for axis in sorted(axes):
+        entries_by_value(vocabularies, axis)
 
 
 def _with_own(registered: Registry[Vocabulary], folder: Path) -> Registry[Vocabulary]:

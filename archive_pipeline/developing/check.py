@@ -27,6 +27,14 @@ WITHOUT_ANSWERS = ("test_states_its_settings", "test_claims_look_at_the_address_
 """What can be asked of a fetcher whose site's answers nobody has written down."""
 
 
+NO_SUITE = {
+    "vocabulary": "Form und Schlüssel der Einträge sind beim Laden geprüft",
+    "index engine": "ihre Suite ist IndexEngineContract aus archive_pipeline.testing, in einem Test des Plugins",
+    "exporter": "dafür gibt es keine Suite",
+}
+"""What is said of parts that are not tried here."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """How one part of a plugin did: how many tests of its suite it passed, and each failure as (test, reason). `note`
@@ -73,7 +81,7 @@ def _results(record: PluginRecord, plugins: PluginManager, folder: Path | None) 
     for registry in (plugins.vocabularies, plugins.index_engines, plugins.exporters):
         for other in registry:
             if other.plugin == record.name:
-                yield CheckResult(subject=f"{registry.kind} {other.name}", passed=0, note="dafür gibt es keine Suite")
+                yield CheckResult(subject=f"{registry.kind} {other.name}", passed=0, note=NO_SUITE[registry.kind])
     if folder is not None:
         yield from _sources(folder)
 

@@ -6,16 +6,19 @@ loaded. Every function raises PluginContractError saying what to change.
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, get_type_hints
 
 import pluggy
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from archive_pipeline import hookspecs
 from archive_pipeline.errors import PluginContractError
 from archive_pipeline.hookspecs import API_VERSION
-from archive_pipeline.model import Vocabulary
+from archive_pipeline.model import Vocabulary, VocabularyEntry
+from archive_pipeline.plugin_loading.discovery import BUILTIN
 from archive_pipeline.protocols import Classifier, Cleaner, Exporter, Fetcher, IndexEngine
 from archive_pipeline.registry import Entry
 
@@ -142,6 +145,8 @@ def check_object(hook: str, entry: Entry[Any]) -> None:
     if hook == "register_vocabularies":
         if not isinstance(obj, Vocabulary):
             raise PluginContractError(f"{who} ist kein Vocabulary, sondern {type(obj).__name__}")
+        if entry.plugin != BUILTIN:  # the packaged tables are not read before somebody needs them
+            _check_vocabulary(who, obj)
         return
     protocol = _PROTOCOLS[hook]
     properties = [name for name, member in vars(protocol).items() if isinstance(member, property)]
@@ -150,6 +155,45 @@ def check_object(hook: str, entry: Entry[Any]) -> None:
     for name, method in vars(protocol).items():
         if inspect.isfunction(method) and not name.startswith("_"):
             _check_method(who, name, method, getattr(obj, name, None))
+
+
+_ENTRY = TypeAdapter(VocabularyEntry)
+
+
+def _check_vocabulary(who: str, vocabulary: Vocabulary) -> None:
+    """Entries of the right types. A text where names belong would be taken for as many names as it has letters."""
+    for name in ("name", "version", "licence"):
+        _check_attribute(who, name, getattr(vocabulary, name))
+    if not isinstance(vocabulary.entries, tuple):
+        raise PluginContractError(f"{who}: entries muss ein Tupel sein, nicht {type(vocabulary.entries).__name__}")
+    for number, entry in enumerate(vocabulary.entries, start=1):
+        if not isinstance(entry, VocabularyEntry):
+            raise PluginContractError(f"{who}: Eintrag {number} ist kein VocabularyEntry: {type(entry).__name__}")
+        try:
+            _ENTRY.validate_json(_ENTRY.dump_json(entry, warnings="error"))
+        except (PydanticSerializationError, ValidationError) as error:
+            raise PluginContractError(f"{who}: Eintrag {number} ({entry.value!r}): {_wrong_field(error)}") from None
+        if not entry.value or not entry.label:
+            raise PluginContractError(f"{who}: Eintrag {number} ({entry.value!r}) braucht value und label")
+
+
+def _wrong_field(error: PydanticSerializationError | ValidationError) -> str:
+    """The field and what is expected of it, in one line."""
+    if isinstance(error, ValidationError):
+        problem = error.errors()[0]
+        return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+    said = " ".join(str(error).split())
+    found = _UNEXPECTED.search(said)
+    if found is None:
+        return said
+    kind = "ein Axis" if found["kind"] == "enum" else f"von der Art {found['kind']}"
+    return f"{found['name']} muss {kind} sein, nicht {found['value']}"
+
+
+_UNEXPECTED = re.compile(
+    r"Expected `(?P<kind>[^`]+)`.*\[field_name='(?P<name>\w+)', input_value=(?P<value>.*?), input_type="
+)
+"""How pydantic says that a field holds something else."""
 
 
 def _check_attribute(who: str, name: str, value: object) -> None:

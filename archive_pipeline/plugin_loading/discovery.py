@@ -12,8 +12,10 @@ import importlib.util
 import os
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -63,9 +65,11 @@ class Candidate:
 
 
 def attempt(action: Callable[[], T]) -> T:
-    """Run a plugin's code: whatever it raises, even an exit, comes out as PluginLoadError with the reason."""
+    """Run a plugin's code: whatever it raises, even an exit, comes out as PluginLoadError with the reason, and what it
+    prints goes to standard error."""
     try:
-        return action()
+        with _output_apart():
+            return action()
     except PluginError:
         raise
     except ArchivePipelineError as error:
@@ -74,6 +78,17 @@ def attempt(action: Callable[[], T]) -> T:
         raise
     except BaseException as error:  # somebody else's code may raise anything, pytest's Skipped for instance
         raise PluginLoadError(f"{type(error).__name__}: {_said(error)}{_place(error)}") from error
+
+
+@contextmanager
+def _output_apart() -> Iterator[None]:
+    """Standard output belongs to the command, and to the program that reads it. Other threads than the main one leave
+    it as it is: two that exchange it at the same time might not put it back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def _said(error: BaseException) -> str:
@@ -85,7 +100,7 @@ def _said(error: BaseException) -> str:
 
 def _place(error: BaseException) -> str:
     """The last line of the plugin's code that was running, as `` (file.py:12)``; empty when none was."""
-    own = str(_PACKAGE)
+    own = f"{_PACKAGE}{os.sep}"  # without the separator also the folders of packages named archive_pipeline_…
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith((own, "<")):
             return f" ({Path(frame.filename).name}:{frame.lineno})"

@@ -17,7 +17,7 @@ PLUGINS = ROOT / "plugins"
 LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
-        "errors model query",
+        "errors model query durable",
         "protocols address",
         "registry",
         "hookspecs",

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from archive_pipeline import errors
 from archive_pipeline.cli.main import COMMANDS
+from archive_pipeline.sources.tables import ArchiveTable, SourceTable
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,9 +62,27 @@ def test_commands_run_as_they_stand(apl: Any, tmp_path: Path, name: str) -> None
 
 
 def test_every_command_is_in_the_documentation() -> None:
-    text = "".join(path.read_text(encoding="utf-8") for path in [*ROOT.glob("docs/*.md"), ROOT / "README.md"])
+    pages = [*{*ROOT.glob("docs/*.md")} - {ROOT / "docs" / "commands.md"}, ROOT / "README.md"]
+    text = "".join(path.read_text(encoding="utf-8") for path in pages)
     for name in COMMANDS:
         assert re.search(rf"archive-pipeline( -C \w+)? {name}\b", text), name
+
+
+def test_every_option_is_in_the_documentation() -> None:
+    script = ROOT / "scripts" / "document_commands.py"
+    names: dict[str, Any] = {"__name__": "document_commands", "__file__": str(script)}
+    exec(script.read_text(encoding="utf-8"), names)
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert names["page"]() == page, "python scripts/document_commands.py"
+
+
+@pytest.mark.parametrize(("heading", "table"), [("the archive", ArchiveTable), ("a source", SourceTable)])
+def test_every_setting_is_in_the_documentation(heading: str, table: type[BaseModel]) -> None:
+    text = (ROOT / "docs" / "archivists.md").read_text(encoding="utf-8")
+    section = text.partition(f"## Settings of {heading}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([a-z][\w, ]*) \|", section, re.MULTILINE)
+    keys = {key for row in rows for key in re.split(r", | or ", row)} - {"key"}
+    assert keys == set(table.model_fields)
 
 
 def test_exit_codes_are_those_of_the_errors() -> None:

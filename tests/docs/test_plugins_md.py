@@ -14,13 +14,16 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 from archive_pipeline_plugins.wordpress import WordPressOptions
+from click.testing import CliRunner
 
 from archive_pipeline import HttpOptions, hookspecs, protocols, testing
 from archive_pipeline.clean import cleaners
+from archive_pipeline.cli.main import Settings
 from archive_pipeline.fetch.preset import PresetFetcher
 from archive_pipeline.plugin_loading.rules import PresetTable, SiteTable
 from archive_pipeline.plugin_manager import load_plugins
@@ -212,6 +215,35 @@ def test_the_package_of_the_walk_through_is_found_by_its_entry_point(reader: Rea
         record = found[name]
         assert (record["status"], record["origin"], record["version"]) == ("ok", "entry-point", "1.0")
         assert record["kind"] == kind
+
+
+EXAMPLE = re.compile(r"(?:^(?: {4}.*)?\n)+", re.MULTILINE)
+"""Lines that are indented, as an example within a section is."""
+
+
+def examples(mark: str) -> list[str]:
+    return [dedent(block) for block in EXAMPLE.findall(TEXT) if mark in block]
+
+
+def test_plugins_shown_as_examples_are_loaded(tmp_path: Path) -> None:
+    shown = examples("archive_pipeline_api = 1")
+    assert len(shown) == 2
+    for number, text in enumerate(shown):
+        (tmp_path / f"shown{number}.py").write_text(text, encoding="utf-8")
+    manager = load_plugins(tmp_path, {})
+    assert manager.quarantined == ()
+    assert "titles" in manager.exporters
+    assert "ostsee" in manager.vocabularies
+
+
+def test_the_command_shown_as_an_example_counts(apl: Any, make_archive: Any) -> None:
+    (text,) = examples("@click.command()")
+    scope: dict[str, Any] = {}
+    exec(text[text.index("import archive_pipeline") :], scope)
+    folder = make_archive({"a.txt": "Kreis Lippe baut\n\nDer Kreis Lippe baut in Detmold eine Schule."})
+    apl("-C", folder, "run")
+    done = CliRunner().invoke(scope["count"], ["Schule"], obj=Settings(folder=folder))
+    assert (done.exit_code, done.output) == (0, "1\n")
 
 
 def specified() -> dict[str, str]:

@@ -53,6 +53,15 @@ def test_it_is_quarantined_with_a_reason_that_can_be_shown(plugin: Plugin, load:
     assert len(bad.error or "") < 700
 
 
+def test_what_a_plugin_prints_does_not_reach_standard_output(
+    plugin: Plugin, load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plugin("speaks", "print('imported')" + EXPORTER.format(statement="print('called'); registry.add('own', Lines())"))
+    assert exporters(load()) == ["core", "own"]
+    out, err = capsys.readouterr()
+    assert (out, err.split()) == ("", ["imported", "called"])
+
+
 def test_vocabularies_of_others_can_be_read_but_not_taken_away(plugin: Plugin, load: Load) -> None:
     plugin(
         "a_first",

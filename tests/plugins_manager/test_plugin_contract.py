@@ -186,6 +186,46 @@ def test_registered_objects_of_every_kind_are_checked(
     assert expected in reason(load())
 
 
+VOCABULARY = """
+from archive_pipeline import Axis, Vocabulary, VocabularyEntry
+
+def entry(**changed):
+    return VocabularyEntry(**{{"axis": Axis.ORGANISATION, "value": "rat", "label": "Rat", **changed}})
+
+@hookimpl
+def register_vocabularies(registry):
+    entries = {entries}
+    registry.add("mine", Vocabulary(name="mine", version="1", licence="CC0", entries=entries))
+"""
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ("[entry()]", "entries muss ein Tupel sein, nicht list"),
+        ("(entry() for _ in range(3))", "entries muss ein Tupel sein, nicht generator"),
+        ("({'value': 'rat'},)", "Eintrag 1 ist kein VocabularyEntry: dict"),
+        ("(entry(), entry(value='b', surfaces=('Rat')))", "Eintrag 2 ('b'): surfaces muss von der Art tuple[str, ...]"),
+        ("(entry(surfaces=['Rat']),)", "surfaces muss von der Art tuple[str, ...] sein, nicht ['Rat']"),
+        ("(entry(axis='organisation'),)", "axis muss ein Axis sein, nicht 'organisation'"),
+        ("(entry(label=''),)", "Eintrag 1 ('rat') braucht value und label"),
+        ("(entry(), entry())", "organisation 'rat' steht schon in 'mine'"),
+    ],
+)
+def test_entries_of_vocabularies_are_checked(plugin: Plugin, load: Load, entries: str, expected: str) -> None:
+    plugin("mine", VOCABULARY.format(entries=entries))
+    assert expected in reason(load())
+
+
+def test_a_value_that_another_plugin_has_is_refused_and_one_of_districts_is_not(plugin: Plugin, load: Load) -> None:
+    plugin("a", VOCABULARY.format(entries="(entry(), entry(axis=Axis.DISTRICT, value='05974'))"))
+    plugin("b", VOCABULARY.format(entries="(entry(),)").replace('"mine"', '"other"'))
+    plugin("c", VOCABULARY.format(entries="(entry(axis=Axis.DISTRICT, value='05974'),)").replace('"mine"', '"third"'))
+    manager = load()
+    assert "Vokabular 'other': organisation 'rat' steht schon in 'mine'" in reason(manager)
+    assert [entry.name for entry in manager.vocabularies] == ["mine", "third"]
+
+
 def test_an_engine_takes_writable_by_name(plugin: Plugin, load: Load) -> None:
     engine = """
 class Engine:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from archive_pipeline.errors import ConfigError, PluginContractError, PluginLoadError
+from archive_pipeline.plugin_loading import discovery
 from archive_pipeline.plugin_manager import PluginManager, PluginRecord, load_one, load_plugins
 
 Plugin = Callable[..., Path]
@@ -84,6 +85,18 @@ def test_an_installed_plugin_is_found_by_its_entry_point(install: Install, load:
     assert (record.version, record.origin, record.status) == ("2.5", "entry-point", "ok")
     assert record.path is not None
     assert record.path.name == "plugin.py"
+
+
+def test_the_place_of_a_failure_is_named_whatever_the_package_is_called(
+    install: Install, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the installed core lie packages whose names begin like its own."""
+    site = install(
+        "own", {"own": "archive_pipeline_own"}, {"archive_pipeline_own.py": "\n\nraise ValueError('boom')\n"}
+    )
+    monkeypatch.setattr(discovery, "_PACKAGE", site / "archive_pipeline")
+    (broken,) = load().quarantined
+    assert broken.error == "ValueError: boom (archive_pipeline_own.py:3)"
 
 
 def test_an_instance_may_be_a_plugin(install: Install, load: Load) -> None:

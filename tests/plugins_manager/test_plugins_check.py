@@ -50,6 +50,7 @@ def test_a_sound_plugin(check: Callable[..., Result]) -> None:
         ("source", "fixtures/liste.expected.json", "2024-04-12", "2024-04-13", "item 2 is"),
         ("source", "fixtures/liste.expected.json", '"liste-2.html"', '"weg.html"', "weg.html fehlt"),
         ("source", "fixtures/liste.expected.json", '"items"', '"itens"', "itens: Extra inputs"),
+        ("source", "fixtures/liste.expected.json", '"fetcher"', '"nest": 1, "fetcher"', "source.nest: Extra inputs"),
         ("cleaner", "__init__.py", "if last != LINE:", "if len(article.text) < 3:", "cleaning again changes it"),
         ("classifier", "__init__.py", "start=found.start()", "start=0", "is not at 0"),
         ("fetcher", "__init__.py", "[:newest]", "[:newest] * 2", "share a key"),
@@ -95,6 +96,20 @@ def test_a_single_file_is_a_plugin_too(tmp_path: Path) -> None:
     done = CliRunner().invoke(command_line, ["plugins", "check", str(path)])
     assert done.exit_code == 0
     assert "ungeprüft  exporter lines" in done.output
+
+
+def test_an_engine_is_sent_to_its_own_suite(tmp_path: Path) -> None:
+    path = tmp_path / "engine.py"
+    path.write_text(
+        "from archive_pipeline import hookimpl\narchive_pipeline_api = 1\n\n"
+        "class Engine:\n    version = '1'\n    def create(self, folder): ...\n"
+        "    def open(self, folder, *, writable=False): ...\n\n"
+        "@hookimpl\ndef register_index_engines(registry):\n    registry.add('mine', Engine())\n"
+    )
+    done = CliRunner().invoke(command_line, ["plugins", "check", str(path)])
+    assert done.exit_code == 0
+    assert "ungeprüft  index engine mine" in done.output
+    assert "IndexEngineContract" in done.output
 
 
 def test_the_list_shows_what_rules_bring(tmp_path: Path) -> None:

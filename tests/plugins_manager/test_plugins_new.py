@@ -44,8 +44,9 @@ def test_the_tests_of_new_plugins_pass_at_once(apl: Any, made: Path, options: tu
 def test_new_plugins_keep_their_contract(made: Path, kind: str) -> None:
     record, results = check_plugin(made / f"kreis_{kind}")
     assert record.status == "ok"
-    assert results
-    assert [result for result in results if result.state != "ok"] == []
+    tried = [result for result in results if not result.subject.startswith("vocabulary ")]
+    assert tried
+    assert [result for result in tried if result.state != "ok"] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
