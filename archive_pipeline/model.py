@@ -4,7 +4,7 @@ Nothing here reads a clock, a file or the network, and this module imports nothi
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -55,7 +55,6 @@ __all__ = [
     "Unmodified",
     "Vocabulary",
     "VocabularyEntry",
-    "has_uncertain_topic",
     "heading",
 ]
 
@@ -456,19 +455,6 @@ class Doubt:
     label: str
     reason: str
     evidence: Evidence | None = None
-
-
-NEAR = 0.1
-"""The main topic is uncertain when the score of the next one is that near."""
-
-
-def has_uncertain_topic(tags: Iterable[Tag]) -> bool:
-    """Whether a person should look at the topics of a release: none reaches 0.5, or the two likeliest are so near that
-    either may be the main one. No topic at all is another case."""
-    scores = sorted((tag.score for tag in tags if tag.axis is Axis.TOPIC), reverse=True)
-    if not scores:
-        return False
-    return scores[0] < 0.5 or (len(scores) > 1 and scores[0] - scores[1] < NEAR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

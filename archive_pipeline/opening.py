@@ -10,7 +10,7 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self, overload
 
 from archive_pipeline.archive.coverage import SourceCoverage, source_coverage
-from archive_pipeline.archive.reading import find_release, load_release
+from archive_pipeline.archive.versions import find_place, load_at
 from archive_pipeline.archive.visibility import Standing, seen_by
 from archive_pipeline.errors import ArchiveError, MissingExtraError
 from archive_pipeline.model import Release
@@ -71,10 +71,11 @@ class Archive:
         return Hits(self._open(), query, match=match, sort=sort)
 
     def release(self, id_or_url: str) -> Release:
-        """A release with text, tags, persons and quotes, by its id, the beginning of one, or its address. Raises
-        UnknownReleaseError."""
+        """A release with text, tags, persons and quotes, by its id, the beginning of one, its address, or a permalink:
+        that of a citation (`d/ID@VERSION.DERIVATION`) gives exactly the text that was cited. Raises
+        UnknownReleaseError, WithheldError."""
         self._open()
-        return load_release(self._db, find_release(self._db, id_or_url, self._visibility))
+        return load_at(self._db, find_place(self._db, id_or_url, self._visibility))
 
     def timeline(
         self,

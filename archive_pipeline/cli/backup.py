@@ -14,6 +14,7 @@ from archive_pipeline.cli.wording import counted, german_moment, german_number
 from archive_pipeline.errors import ArchiveError, FixityError
 from archive_pipeline.upkeep.backing_up import back_up
 from archive_pipeline.upkeep.backup_files import newest_backup, verify_backup
+from archive_pipeline.upkeep.restoring import Restored
 from archive_pipeline.upkeep.restoring import restore as restore_backup
 from archive_pipeline.workspace import CONFIG_NAME, open_workspace
 
@@ -97,8 +98,10 @@ def restore(settings: Settings, source: Path, folder: Path | None, as_json: bool
     """
     target = folder or settings.folder
     data = open_workspace(target).data if (target / CONFIG_NAME).is_file() else None
+    found = _found(source)
     with _bar(settings, "Prüfung") as progress:
-        done = restore_backup(_found(source), target, data, progress=progress)
+        done = restore_backup(found, target, data, progress=progress)
+    _say_missing(done)
     if as_json:
         line = {
             "schema": "apl/restore-summary/1",
@@ -106,15 +109,34 @@ def restore(settings: Settings, source: Path, folder: Path | None, as_json: bool
             "data": str(done.data),
             "before": str(done.before) if done.before else None,
             "releases": done.releases,
+            "backup": found.name,
+            "missing_decisions": done.missing_decisions,
+            "missing_cases": list(done.missing_cases),
         }
         click.echo(json.dumps(line, ensure_ascii=False))
         return
-    click.echo(f"{counted(done.releases, 'Mitteilung', 'Mitteilungen')} wiederhergestellt in {done.data}")
+    releases = counted(done.releases, "Mitteilung", "Mitteilungen")
+    click.echo(f"{releases} aus der Sicherung {found.name} wiederhergestellt in {done.data}")
     if done.before:
         click.echo(f"Was vorher da war, liegt in {done.before}")
     if done.config_beside:
         click.echo(f"{CONFIG_NAME} blieb, wie sie ist; die der Sicherung liegt in {done.config_beside}")
     click.echo("Den Index baut die nächste Suche, oder: archive-pipeline run")
+
+
+def _say_missing(done: Restored) -> None:
+    """What people decided since the backup is taken back with everything else, and somebody has to know."""
+    if done.missing_decisions:
+        what = counted(done.missing_decisions, "Entscheidung", "Entscheidungen")
+        click.echo(
+            f"Seit der Sicherung gefallen und nicht mehr gültig: {what} ({done.before}/decisions.jsonl)", err=True
+        )
+    if done.missing_cases:
+        click.echo(
+            f"Wieder zu sehen ist, was seither gesperrt oder gelöscht wurde: Fall {', '.join(done.missing_cases)}. "
+            "Neu entscheiden: archive-pipeline takedown hide ID",
+            err=True,
+        )
 
 
 def _found(place: Path) -> Path:

@@ -120,7 +120,8 @@ def _check_whoosh() -> Check:
 def _check_plugins(workspace: Workspace) -> Iterator[Check]:
     broken = workspace.plugins.quarantined
     if not broken:
-        yield Check(name="Plugins", state="ok", text=f"{len(workspace.plugins.records)} geladen")
+        loaded = sum(record.status == "ok" for record in workspace.plugins.records)
+        yield Check(name="Plugins", state="ok", text=f"{loaded} geladen")
     for record in broken:
         yield Check(name="Plugins", state="problem", text=f"{record.name}: {record.error}", code=3)
 

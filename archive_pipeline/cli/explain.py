@@ -1,6 +1,7 @@
 """`explain`: what a query means, down to the words that are looked up."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import click
@@ -11,9 +12,11 @@ from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.standing import as_option
 from archive_pipeline.cli.wording import WORDS_WITH_A_DASH, counted
 from archive_pipeline.errors import IndexingError, NoArchiveError
+from archive_pipeline.query import Exact
 from archive_pipeline.search.explain import ExplainedNode, explain_query, explained_as_json
 from archive_pipeline.search.names import VocabularyNames
 from archive_pipeline.search.parser import Match, ParsedQuery, parse_query
+from archive_pipeline.search.service import SearchService
 from archive_pipeline.searching import open_search
 from archive_pipeline.workspace import Workspace, open_workspace, utc_now
 
@@ -67,11 +70,19 @@ def _understood(
     try:
         with open_search(workspace, seen_by(standing, utc_now())) as service:
             parsed = service.parse(query, today=date.today(), match=match)
-            return parsed, explain_query(parsed.node, service.names, forms=service.forms, count=service.count)
+            nodes = explain_query(parsed.node, service.names, forms=service.forms, count=service.count)
+            return parsed, nodes if standing == "archivist" else tuple(_as_seen(node, service) for node in nodes)
     except (NoArchiveError, IndexingError):
         names = VocabularyNames(entry.obj for entry in workspace.plugins.vocabularies)
         parsed = parse_query(query, names=names, today=date.today(), match=match)
         return parsed, explain_query(parsed.node, names)
+
+
+def _as_seen(node: ExplainedNode, service: SearchService) -> ExplainedNode:
+    """Without word forms that stand only in releases out of sight."""
+    if node.kind not in {"Prefix", "Fuzzy"}:
+        return node
+    return replace(node, forms=tuple(form for form in node.forms if service.count(Exact(form))))
 
 
 def _line(node: ExplainedNode) -> str:

@@ -116,7 +116,7 @@ def say_exported(settings: Settings, format_name: str, out: Path | None, done: E
         what = counted(done.left_out, "Mitteilung", "Mitteilungen")
         click.echo(f"{what} weggelassen: gesperrt, verschlossen oder unter Sperrfrist (--as, --withheld)", err=True)
     if done.unknown:
-        click.echo(f"{done.unknown} Kennungen sind nicht im Archiv", err=True)
+        click.echo(f"{counted(done.unknown, 'Kennung ist', 'Kennungen sind')} nicht im Archiv", err=True)
     if not settings.quiet:
         where = f" nach {out}" if out else ""
         click.echo(f"{counted(done.releases, 'Mitteilung', 'Mitteilungen')} als {format_name}{where}", err=True)

@@ -9,6 +9,7 @@ import click
 from archive_pipeline.cli.asking import say_notes
 from archive_pipeline.cli.standing import access_marks
 from archive_pipeline.cli.wording import STATES, german_date
+from archive_pipeline.export.table import plain_cell
 from archive_pipeline.search.kwic import KwicLine
 from archive_pipeline.search.service import FacetValue, Hit, SearchResults
 from archive_pipeline.search.snippets import Snippet
@@ -101,9 +102,9 @@ def write_hits(hits: Iterable[Hit]) -> None:
                 hit.id,
                 hit.published.isoformat() if hit.published else "",
                 hit.source_id,
-                harmless(hit.title),
+                plain_cell(hit.title),
                 hit.url or "",
-                harmless(hit.path or ""),
+                plain_cell(hit.path or ""),
                 f"{hit.score:.4f}",
             ]
         )
@@ -116,7 +117,7 @@ def write_kwic(lines: Iterable[KwicLine]) -> None:
     for line in lines:
         published = line.published.isoformat() if line.published else ""
         place = [line.release_id, published, line.source_id, line.place, line.start, line.end]
-        context = [harmless(part) for part in (line.left, line.hit, line.right, line.title)]
+        context = [plain_cell(part) for part in (line.left, line.hit, line.right, line.title)]
         writer.writerow([*place, *context, line.url or ""])
 
 
@@ -130,11 +131,6 @@ def say_kwic(lines: Iterable[KwicLine], width: int) -> tuple[int, int]:
         where = f"{german_date(line.published)} · {line.source_id} · d/{line.release_id}"
         click.echo(f"{line.left:>{width}}│{hit}│{line.right:<{width}}  {where}")
     return count, len(releases)
-
-
-def harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula: an apostrophe stands before what begins like one."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _marked(snippet: Snippet) -> str:
@@ -155,4 +151,4 @@ def write_facets(found: SearchResults) -> None:
     for field, values in found.facets:
         for value in values:
             share = f"{value.count / found.total:.6f}"
-            writer.writerow((field, value.value, harmless(value.label), value.count, share))
+            writer.writerow((field, value.value, plain_cell(value.label), value.count, share))

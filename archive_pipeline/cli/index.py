@@ -1,6 +1,7 @@
 """`index`: the search index checked, built anew, and given to another engine."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 
 import click
@@ -82,7 +83,9 @@ def verify(ctx: click.Context, sample: int, as_json: bool) -> None:
         _say_json("index_verification", state)
     else:
         _say(state)
-        if not state.problems:
+        if not state.problems and state.behind:
+            click.echo("✔ Dateien unversehrt; Zahl und Stichprobe sind erst zu prüfen, wenn der Index aktuell ist")
+        elif not state.problems:
             click.echo(f"✔ unversehrt; {counted(state.probed, 'Mitteilung', 'Mitteilungen')} der Stichprobe gefunden")
     if state.problems:
         ctx.exit(IndexingError.exit_code)
@@ -143,23 +146,27 @@ def switch(settings: Settings, engine: str) -> None:
 def _look(workspace: Workspace, *, sample: int = 0, read_files: bool = False) -> IndexState:
     engine, folder = workspace.config.archive.engine, workspace.index_folder
     problems: list[str] = []
+    lost: tuple[str, ...] = ()
     indexed = behind = None
-    with workspace.reading() as db:
-        releases = release_count(db)
-        if read_files and folder.is_dir():
+    if read_files and folder.is_dir():
+        with suppress(FileNotFoundError):  # a commit took a file away: then the files are others
             names = damaged_files(folder)
             problems += [f"{name} hat nicht mehr den Inhalt, der geschrieben wurde" for name in names]
-        lost: tuple[str, ...] = ()
-        try:
-            with workspace.index() as opened:
-                indexed, behind = opened.count(), last_seq(db) - opened.seq()
-                if behind == 0 and indexed != releases:
-                    problems.append(f"Der Index hat {indexed} Mitteilungen, das Archiv {releases}")
-                if behind == 0 and not problems:
-                    lost = unfindable(db, opened, sample=sample)
-        except IndexingError as error:
-            problems.append(error.message)
-        problems += [f"{key} wird mit den eigenen Wörtern nicht gefunden" for key in lost]
+    try:
+        # the index first: what is written meanwhile makes it late, never ahead
+        with workspace.index() as opened, workspace.reading() as db:
+            releases, indexed, behind = release_count(db), opened.count(), last_seq(db) - opened.seq()
+            if behind < 0:
+                problems.append("Der Index kennt Änderungen, die das Archiv nicht hat: die Datenbank ist älter")
+            if behind == 0 and indexed != releases:
+                problems.append(f"Der Index hat {indexed} Mitteilungen, das Archiv {releases}")
+            if behind == 0 and not problems:
+                lost = unfindable(db, opened, sample=sample)
+    except IndexingError as error:
+        problems.append(error.message)
+        with workspace.reading() as db:
+            releases = release_count(db)
+    problems += [f"{key} wird mit den eigenen Wörtern nicht gefunden" for key in lost]
     return IndexState(
         engine=engine,
         releases=releases,
@@ -175,14 +182,20 @@ def _say(state: IndexState) -> None:
     click.echo(f"Engine         {state.engine}")
     if state.indexed is not None:
         click.echo(f"Umfang         {counted(state.indexed, 'Mitteilung', 'Mitteilungen')} · {_megabytes(state.bytes)}")
-        late = "aktuell" if not state.behind else f"{state.behind} Änderungen zurück; die nächste Suche holt sie nach"
-        click.echo(f"Stand          {late}")
+        click.echo(f"Stand          {_lag(state.behind or 0)}")
     for problem in state.problems:
         click.echo(f"✖ {problem}")
     if state.problems:
         click.echo("→ archive-pipeline index rebuild")
     if advised := advice(state.engine, state.releases):
         click.echo(f"→ {advised}")
+
+
+def _lag(behind: int) -> str:
+    if behind < 0:
+        return "weiter als das Archiv; die nächste Suche baut ihn neu"
+    late = f"{counted(behind, 'Änderung', 'Änderungen')} zurück; die nächste Suche holt sie nach"
+    return late if behind else "aktuell"
 
 
 def _say_json(kind: str, state: IndexState) -> None:
@@ -202,7 +215,11 @@ def _say_json(kind: str, state: IndexState) -> None:
 
 
 def _bytes(workspace: Workspace) -> int:
-    return sum(path.stat().st_size for path in workspace.index_folder.rglob("*") if path.is_file())
+    size = 0
+    for path in workspace.index_folder.rglob("*"):
+        with suppress(FileNotFoundError):  # a commit took it away
+            size += path.stat().st_size if path.is_file() else 0
+    return size
 
 
 def _megabytes(size: int) -> str:

@@ -14,6 +14,7 @@ from archive_pipeline.archive.database import write_tx
 from archive_pipeline.archive.runs import import_root, record_source
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.progress import reporter
+from archive_pipeline.cli.wording import counted
 from archive_pipeline.errors import ConfigError, LockedError
 from archive_pipeline.exchange.importing import import_export, is_export
 from archive_pipeline.ingest.scheduling import due_sources, still_due
@@ -25,6 +26,9 @@ SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What `--source` may be called: a slash would let files of two sources pass for one."""
 
 COUNTS = ("new", "changed", "unchanged", "quarantined", "refused", "failed")
+
+TOLD = ("new", "changed", "quarantined", "skipped", "refused", "gone", "failed")
+"""What may have become of documents, other than that they are as they were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,7 @@ def run(
     """
     settings: Settings = ctx.obj
     workspace = open_workspace(settings.folder)
-    sources = [workspace.config.source(source_id) for source_id in source_ids]
+    sources = [workspace.config.source(source_id) for source_id in dict.fromkeys(source_ids)]
     if not source_ids:
         sources = [source for source in workspace.config.sources if source.enabled]
     job = Job(
@@ -121,6 +125,7 @@ def _import_export(workspace: Workspace, path: Path, as_json: bool) -> None:
             "captures": done.captures,
             "decisions": done.decisions,
             "kept_apart": done.kept_apart,
+            "held_back": done.held_back,
             "exit_code": 0,
         }
         click.echo(json.dumps(line, ensure_ascii=False))
@@ -131,6 +136,12 @@ def _import_export(workspace: Workspace, path: Path, as_json: bool) -> None:
     )
     if done.refused:
         click.echo(f"{done.refused} abgelehnt: ihr Text wurde in diesem Archiv gelöscht", err=True)
+    if done.held_back:
+        click.echo(
+            f"{counted(done.held_back, 'Entscheidung', 'Entscheidungen')} nicht übernommen: hier wurde später, oder "
+            "strenger, anders entschieden",
+            err=True,
+        )
     if done.kept_apart:
         click.echo(
             f"{done.kept_apart} Ableitungen nicht übernommen: unter ihrem Permalink steht hier ein anderer Text",
@@ -217,11 +228,20 @@ def _ingest(settings: Settings, workspace: Workspace, sources: list[Source], job
             workers=job.workers,
             progress=progress,
         )
+    if report.run_id:
+        say_quarantined(workspace)
     if report.run_id and as_json:
         click.echo(json.dumps(summary(report), ensure_ascii=False))
     elif report.run_id:
         say_report(report)
     return report
+
+
+def say_quarantined(workspace: Workspace) -> None:
+    """Which plugins could not be loaded: the reason why a run in which nothing failed ends with exit code 3."""
+    for record in workspace.plugins.quarantined:
+        reason = (record.error or "").partition("\n")[0]
+        click.echo(f'Plugin "{record.name}" ist in Quarantäne (archive-pipeline plugins list): {reason}', err=True)
 
 
 def summary(report: RunReport) -> dict[str, str | int | list[str] | None]:
@@ -247,6 +267,7 @@ def say_report(report: RunReport) -> None:
         ("unchanged", "unverändert"),
         ("no_text_layer", "ohne Textebene (nur Bilder)"),
         ("quarantined", "in Quarantäne"),
+        ("skipped", "übergangen"),
         ("refused", "abgelehnt"),
         ("gone", "verschwunden"),
         ("failed", "fehlgeschlagen"),
@@ -255,5 +276,5 @@ def say_report(report: RunReport) -> None:
     click.echo(", ".join(parts) + f" · Lauf {report.run_id}")
     if not report.total("seen") and not report.total("failed") and not report.total("refused"):
         click.echo("Nichts gefunden: die Quellen bieten keine Dokumente an.")
-    elif report.total("seen") and report.total("unchanged") >= report.total("seen"):
+    elif report.total("unchanged") >= report.total("seen") > 0 and not any(report.total(name) for name in TOLD):
         click.echo("Nichts Neues: alles ist schon archiviert.")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from archive_pipeline.errors import ArchivePipelineError, ConfigError
+from archive_pipeline.errors import ArchivePipelineError, ConfigError, PluginContractError, PluginLoadError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -88,10 +88,23 @@ def _plugin_commands() -> "tuple[EntryPoint, ...]":
     """Commands of installed plugins. importlib.metadata takes as long to import as Click itself, so it is asked only
     when some distribution mentions the group."""
     lists = (file for folder in sys.path for file in Path(folder or ".").glob("*.dist-info/entry_points.txt"))
-    if not any(COMMAND_GROUP in file.read_text(encoding="utf-8") for file in lists):
+    if not any(COMMAND_GROUP in file.read_text(encoding="utf-8", errors="replace") for file in lists):
         return ()
     metadata = importlib.import_module("importlib.metadata")
     return tuple(metadata.entry_points(group=COMMAND_GROUP))
+
+
+def _plugin_command(point: "EntryPoint") -> click.Command:
+    """A plugin's command, imported now. Raises PluginLoadError, and PluginContractError when it is no command."""
+    package = point.dist.name if point.dist else point.module
+    who, hint = f'Der Befehl "{point.name}" des Pakets {package}', "das Paket neu installieren oder entfernen"
+    try:
+        command = point.load()
+    except (Exception, SystemExit) as error:
+        raise PluginLoadError(f"{who} ist nicht zu laden: {type(error).__name__}: {error}", hint=hint) from error
+    if not isinstance(command, click.Command):
+        raise PluginContractError(f"{who} ist kein Click-Befehl, sondern {type(command).__name__}", hint=hint)
+    return command
 
 
 def _say_version(ctx: click.Context, option: click.Parameter, wanted: bool) -> None:
@@ -116,7 +129,7 @@ class CommandTable(click.Group):
             return cast(click.Command, getattr(importlib.import_module(module), name))
         for point in _plugin_commands():
             if point.name == cmd_name:
-                return cast(click.Command, point.load())
+                return _plugin_command(point)
         return None
 
     def resolve_command(
@@ -147,7 +160,13 @@ class CommandTable(click.Group):
     envvar="ARCHIVE_PIPELINE_DIR",
     help="Archivordner mit sources.toml (sonst ARCHIVE_PIPELINE_DIR, sonst der aktuelle Ordner)",
 )
-@click.option("-q", "--quiet", is_flag=True, envvar="ARCHIVE_PIPELINE_QUIET", help="nur Ergebnisse und Fehler")
+@click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    envvar="ARCHIVE_PIPELINE_QUIET",
+    help="nur Ergebnisse und Fehler (ebenso ARCHIVE_PIPELINE_QUIET=1)",
+)
 @click.option("-v", "--verbose", count=True, help="mehr Meldungen; -vv zeigt Tracebacks")
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_say_version, help="die Version")
 @click.pass_context

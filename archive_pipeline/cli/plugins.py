@@ -127,7 +127,7 @@ def _contents(record: PluginRecord) -> str:
 
 
 def _taken(manager: PluginManager) -> frozenset[str]:
-    registries = (manager.fetchers, manager.cleaners, manager.classifiers)
+    registries = (manager.fetchers, manager.cleaners, manager.classifiers, manager.vocabularies)
     named = (entry.name for registry in registries for entry in registry)
     return frozenset({record.name for record in manager.records}.union(named))
 
@@ -136,7 +136,8 @@ def _first_step(name: str, kind: Kind, folder: Path) -> str:
     """What to do once the test passes."""
     if kind in ("source", "fetcher"):
         return f'in sources.toml eine Quelle mit fetcher = "{name}" anlegen, dann: archive-pipeline sources test ID'
-    return f"archive-pipeline try DATEI --diff zeigt, was {name} bewirkt; der Text dazu: {folder / 'README.md'}"
+    option = " --diff" if kind == "cleaner" else ""
+    return f"archive-pipeline try DATEI{option} zeigt, was {name} bewirkt; der Text dazu: {folder / 'README.md'}"
 
 
 def _as_json(record: PluginRecord) -> dict[str, str | int | list[str] | None]:

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 from sqlite_utils import Database
 
-from archive_pipeline.archive.decision_forms import Decision, HoldDecision
+from archive_pipeline.archive.decision_forms import Decision
 from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.holds import HELD_PREFIX, HeldDocument, find_held, held_documents, held_name
 from archive_pipeline.archive.reading import find_release, load_release
 from archive_pipeline.archive.review import NO_VALUE, Case, Reason, find_case, review_cases
-from archive_pipeline.cli.deciding import Change, Deciding, Labels, by_option, new_id, parse_change, storable
+from archive_pipeline.cli.deciding import Change, Deciding, Labels, by_option, parse_change, storable
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.sheets import plain_cell
 from archive_pipeline.cli.wording import AXES, ROLES, german_date, german_moment, in_brackets, shorten
@@ -225,16 +225,7 @@ def _judge_held(
 ) -> None:  # fmt: skip
     if changes or verdict == "skip":
         raise click.UsageError("Ein Dokument in Quarantäne wird ganz angenommen oder abgelehnt: review accept q/…")
-    decision = HoldDecision(
-        id=new_id(),
-        batch=deciding.batch,
-        note=note,
-        decided_by=deciding.decided_by,
-        decided_at=deciding.decided_at,
-        record_id=find_held(db, name),
-        action="release" if verdict == "accept" else "confirm",
-    )
-    decide(db, workspace.decisions_file, [decision])
+    decide(db, workspace.decisions_file, [deciding.hold(find_held(db, name), verdict, note=note)])
     if verdict == "reject":
         click.echo("Abgelehnt; das Dokument bleibt in Quarantäne.")
         return

@@ -109,8 +109,10 @@ def suppress(
 
 @click.command()
 @click.argument("name", metavar="ID")
-@click.option("--kind", type=click.Choice(list(CORRECTIONS)), default="gegendarstellung", show_default=True)
-@click.option("--text", "text", metavar="TEXT")
+@click.option(
+    "--kind", type=click.Choice(list(CORRECTIONS)), default="gegendarstellung", show_default=True, help="was es ist"
+)
+@click.option("--text", "text", metavar="TEXT", help="der Wortlaut")
 @click.option("--file", "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Text aus Datei")
 @click.option("--url", metavar="ADRESSE", help="wo sie veröffentlicht ist")
 @click.option("--remove", metavar="NOTIZ", help="nimmt die Notiz mit dieser Kennung zurück (ihr Anfang genügt)")
@@ -165,7 +167,7 @@ def note(
                 decided_at=deciding.decided_at,
                 release_id=release_id,
                 kind=kind,
-                text=storable(words.strip()),
+                text="\n".join(storable(line) for line in words.strip().splitlines()),
                 url=url,
             )
         decide(db, workspace.decisions_file, [decision])
@@ -180,7 +182,7 @@ def note(
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="als ein JSON-Objekt")
 @click.pass_obj
 def retention(settings: Settings, as_json: bool) -> None:
     """Nennt, was nach `retention` seiner Quelle fällig ist (von der ersten Erfassung an gezählt). Gelöscht wird nichts:

@@ -23,7 +23,7 @@ from archive_pipeline.archive.journal import (
 from archive_pipeline.archive.lock import LockOwner, lock_owner
 from archive_pipeline.archive.runs import failures
 from archive_pipeline.archive.versions import unannounced_changes
-from archive_pipeline.cli.ingest import say_report, summary
+from archive_pipeline.cli.ingest import say_quarantined, say_report, summary
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.progress import reporter
 from archive_pipeline.cli.wording import SOURCE_CHANGES, counted, german_moment, german_span
@@ -333,6 +333,7 @@ def retry(ctx: click.Context, run_id: str, workers: int, as_json: bool) -> None:
     click.echo(f"{documents} aus {counted(len(sources), 'Quelle', 'Quellen')} noch einmal", err=True)
     with reporter(settings, as_json=as_json) as progress:
         report = run_pipeline(workspace, sources, command="runs retry", workers=workers, progress=progress)
+    say_quarantined(workspace)
     if as_json:
         click.echo(json.dumps(summary(report), ensure_ascii=False))
     else:

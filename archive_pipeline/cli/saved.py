@@ -1,6 +1,7 @@
 """`saved`: searches with a name, and what is new in them."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 
@@ -86,6 +87,7 @@ def run(
     Beispiel: archive-pipeline saved run wohnraum --new --json
     """
     settings: Settings = ctx.obj
+    now = utc_now()  # before anybody is asked: what an embargo lets in from here on is told the next time
     with asking(settings, standing) as (workspace, service):
         with workspace.reading() as db:
             search = find_saved(db, name)
@@ -96,18 +98,19 @@ def run(
             else:
                 say_hits(found)
             return
-        with workspace.reading() as db:
-            ended = seen_by(standing, utc_now()).at
-            changes = changes_unseen(db, search, service.seq, embargo_ended=ended)
-        hits = list(_changed_hits(service, search, changes))
-        seq, now = service.seq, utc_now()
-        if as_json:
-            click.echo(json.dumps(_new_as_json(search, seq, hits), ensure_ascii=False))
-        else:
-            _say_new(search, hits)
-        if not keep and (seq > search.seen_seq or hits):
-            with workspace.writing("saved run") as db:
-                note_seen(db, search.name, seq, now)
+        seq, visibility = service.seq, seen_by(standing, now)
+        is_noted = not keep and (seq > search.seen_seq or visibility.at is not None)
+        with workspace.writing("saved run") if is_noted else workspace.reading() as db:
+            search = find_saved(db, name)  # while nobody else looks: what is told is noted, or neither is
+            changes = changes_unseen(db, search, seq, embargo_ended=visibility.at)
+            hits = list(_changed_hits(service, search, changes))
+            if as_json:
+                click.echo(json.dumps(_new_as_json(search, seq, hits), ensure_ascii=False))
+            else:
+                _say_new(search, hits)
+            sys.stdout.flush()
+            if is_noted and (seq > search.seen_seq or hits):
+                note_seen(db, search.name, max(seq, search.seen_seq), now)
     if by_code and all(change == "retagged" for change, _ in hits):
         ctx.exit(1)
 

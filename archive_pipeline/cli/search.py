@@ -136,6 +136,10 @@ def search(
         raise click.UsageError(f"--sort {sort} gibt es nur mit --kwic")
     if cursor is not None and (kwic or facets or like is not None or queries is not None):
         raise click.UsageError("--cursor gibt es nur für Seiten von Treffern")
+    if queries is not None and (words or like is not None or kwic or facets):
+        raise click.UsageError("--batch liest Anfragen aus der Datei: ohne ANFRAGE, --like, --kwic und --facets")
+    if like is not None and (kwic or facets or match is not None or sort is not None):
+        raise click.UsageError("--like ordnet nach Ähnlichkeit: ohne --sort, --match, --kwic und --facets")
     if save is not None and (like is not None or queries is not None):
         raise click.UsageError("--save behält eine Anfrage, weder --like noch --batch")
     query = query_of(ctx, words)
@@ -146,7 +150,7 @@ def search(
         save_search(settings, save, query, match=match or "all", sort="newest" if sort is None else order, by=by)
     with asking(settings, standing) as (workspace, service):
         if queries is not None:
-            _batch(service, queries, match, PAGE if limit is None else limit)
+            _batch(service, queries, question)
         elif like is not None:
             with workspace.reading() as db:
                 release_id = find_release(db, like, seen_by(standing, utc_now()))
@@ -216,8 +220,17 @@ def _page(service: SearchService, question: _Question, form: Form) -> SearchResu
 
 
 def _like(service: SearchService, release_id: str, question: _Question, form: Form) -> None:
-    limit = PAGE if question.limit is None else question.limit
-    found = service.like(release_id, query=question.query, today=date.today(), offset=question.offset, limit=limit)
+    most = MOST if form in ("csv", "ids") else PAGE
+    found = service.like(
+        release_id,
+        query=question.query,
+        today=date.today(),
+        offset=question.offset,
+        limit=most if question.limit is None else question.limit,
+        with_snippets=form in ("text", "json"),
+    )
+    if form not in ("text", "json"):
+        say_notes(found.notes)
     if form == "json":
         click.echo(json.dumps(results_as_json(found), ensure_ascii=False))
     elif form == "text":
@@ -274,16 +287,29 @@ def _write_ids(ids: Iterable[str]) -> None:
         sys.stdout.write(f"{release_id}\n")
 
 
-def _batch(service: SearchService, queries: Path, match: Match | None, limit: int) -> None:
+def _batch(service: SearchService, queries: Path, question: _Question) -> None:
     """One line per query line, whatever is in it."""
     today = date.today()
+    limit = PAGE if question.limit is None else question.limit
     with queries.open(encoding="utf-8-sig", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             name, query = _read(line, number)
+            if query is None:
+                note = f"Zeile {number} ist kein JSON-Objekt mit einer Anfrage (query)"
+                row: dict[str, object] = {"id": name, "total": 0, "notes": [note], "hits": []}
+                sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+                continue
             found = service.search(
-                query, today=today, match=match or "all", limit=limit, facets=(), with_snippets=False
+                query,
+                today=today,
+                match=question.match or "all",
+                sort=question.sort,
+                offset=question.offset,
+                limit=limit,
+                facets=(),
+                with_snippets=False,
             )
             hits = [
                 {"id": hit.id, "url": hit.url, "path": hit.path, "title": hit.title, "score": round(hit.score, 4)}
@@ -293,11 +319,13 @@ def _batch(service: SearchService, queries: Path, match: Match | None, limit: in
             sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _read(line: str, number: int) -> tuple[str, str]:
+def _read(line: str, number: int) -> tuple[str, str | None]:
+    """Id and query of a line; no query where it has none."""
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         row = {}
     if not isinstance(row, dict):
         row = {}
-    return str(row.get("id", f"line-{number}")), str(row.get("query", ""))
+    name, query = row.get("id"), row.get("query")
+    return f"line-{number}" if name is None else str(name), None if query is None else str(query)

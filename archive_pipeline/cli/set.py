@@ -4,13 +4,14 @@ import json
 import sys
 from dataclasses import asdict
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 
 from archive_pipeline.archive.result_sets import SetRow, find_set, frozen_members, list_sets, open_set, verify_set
-from archive_pipeline.archive.visibility import Standing
+from archive_pipeline.archive.visibility import ARCHIVIST, Standing, visible_ids
 from archive_pipeline.cli.deciding import Deciding, by_option, new_id, storable
 from archive_pipeline.cli.export import say_exported
 from archive_pipeline.cli.main import Settings
@@ -170,13 +171,20 @@ def _say(workspace: Workspace, row: SetRow, *, as_json: bool, limit: int = 0) ->
         click.echo(f"Notiz        {row.note}")
     click.echo(f"Prüfsumme    sha256 {row.sha256}")
     click.echo(f"Zitat        {cite_set(workspace.config.archive.title, row)}")
-    for one in frozen_members(workspace.data, row.name) if limit else ():
-        if one.rank > limit:
-            click.echo(f"… und {row.releases - limit} weitere")
-            break
+    if not limit:
+        return
+    members = list(islice(frozen_members(workspace.data, row.name), limit))
+    with workspace.reading() as db:
+        seen = visible_ids(db, [one.release_id for one in members], ARCHIVIST)
+    for one in members:
         place = f"d/{one.release_id}@{one.version_id}.{one.derivation}"
         if one.release is None:
             click.echo(f"{one.rank}. (gelöscht, Fall {one.erased})  {place}")
             continue
+        if one.release_id not in seen:
+            click.echo(f"{one.rank}. (gesperrt, den Fall nennt show)  {place}")
+            continue
         article = one.release.article
         click.echo(f"{one.rank}. {article.heading}  {german_date(article.published)}  {place}")
+    if row.releases > limit:
+        click.echo(f"… und {row.releases - limit} weitere")

@@ -8,7 +8,7 @@ import click
 from sqlite_utils import Database
 
 from archive_pipeline.archive.decided import Batch, DecisionRow, decision_history, find_batch
-from archive_pipeline.archive.decision_forms import TagDecision, Undo
+from archive_pipeline.archive.decision_forms import TagDecision
 from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.reading import derived_tags, find_release, load_release, load_releases
 from archive_pipeline.cli.deciding import (
@@ -17,7 +17,6 @@ from archive_pipeline.cli.deciding import (
     Labels,
     by_option,
     checked_role,
-    new_id,
     parse_change,
     storable,
 )
@@ -216,15 +215,7 @@ def _undo(workspace: Workspace, words: Sequence[str], deciding: Deciding, note: 
         click.echo(_described(batch))
         if dry_run:
             return
-        undo = Undo(
-            id=new_id(),
-            batch=deciding.batch,
-            note=note,
-            decided_by=deciding.decided_by,
-            decided_at=deciding.decided_at,
-            undoes=batch.id,
-        )
-        decide(db, workspace.decisions_file, [undo])
+        decide(db, workspace.decisions_file, [deciding.undo(batch.id, note=note)])
         workspace.update_index(db)
     click.echo("Zurückgenommen; es gilt, was vorher galt.")
 

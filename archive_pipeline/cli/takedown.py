@@ -168,7 +168,7 @@ def _named(capture: CoveredCapture) -> str:
 @takedown.command(name="list")
 @click.argument("case", metavar="[FALL]", required=False)
 @click.option("--open", "only_open", is_flag=True, help="nur, worüber noch niemand entschieden hat")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="als ein JSON-Objekt")
 @click.pass_obj
 def list_cases(settings: Settings, case: str | None, only_open: bool, as_json: bool) -> None:
     """Zeigt die Fälle: Stand, Frist, Mitteilungen, Schritte."""

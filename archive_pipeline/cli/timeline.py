@@ -15,10 +15,10 @@ import click
 from archive_pipeline.archive.coverage import CoverageState, SourceCoverage, source_coverage
 from archive_pipeline.archive.visibility import Standing, seen_by
 from archive_pipeline.cli.asking import asking, query_of, say_notes
-from archive_pipeline.cli.hits import harmless
 from archive_pipeline.cli.main import Settings
 from archive_pipeline.cli.standing import as_option
 from archive_pipeline.cli.wording import WORDS_WITH_A_DASH, counted, german_date
+from archive_pipeline.export.table import plain_cell
 from archive_pipeline.search.parser import Match
 from archive_pipeline.search.timeline import Group, Histogram, Timeline, TimelineRow, make_timeline
 from archive_pipeline.workspace import utc_now
@@ -130,6 +130,7 @@ def _say(found: Timeline, covered: tuple[SourceCoverage, ...], *, normalise: boo
     word = "dazu" if found.by_date else "davon"
     undated = f", {word} {found.undated} ohne Datum (in keinem Zeitraum)" if found.undated else ""
     click.echo(f"{found.total} Treffer{undated} · verstanden: {found.understood}")
+    word = "dazu" if found.volume_by_date else "davon"
     click.echo(f"Anteil an: {found.basis} ({found.volume} Mitteilungen, {word} {found.undated_volume} ohne Datum)")
     for group, rows in _grouped(found.rows):
         measured = [(row.share or 0.0) if normalise else float(row.count) for row in rows]
@@ -216,7 +217,7 @@ def _write_rows(found: Timeline, covered: tuple[SourceCoverage, ...]) -> None:
         share = "" if row.share is None else f"{row.share:.6f}"
         value, label = (row.group.value, row.group.label) if row.group else ("", "")
         known = (coverage.state, coverage.complete, len(covered)) if coverage else ("", "", "")
-        writer.writerow((row.period or "", value, harmless(label), row.count, row.volume, share, *known))
+        writer.writerow((row.period or "", value, plain_cell(label), row.count, row.volume, share, *known))
     undated = f"{found.undated / found.undated_volume:.6f}" if found.undated_volume else ""
     writer.writerow(("undated", "", "", found.undated, found.undated_volume, undated, "", "", ""))
 

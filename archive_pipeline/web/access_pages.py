@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from archive_pipeline.errors import ThrottledError
 from archive_pipeline.web.access import Sessions, safe_next, sessions_of
-from archive_pipeline.web.forms import checked_form
-from archive_pipeline.web.rendering import render
+from archive_pipeline.web.forms import checked_form, see_other
+from archive_pipeline.web.rendering import base_of, own_path, render
 from archive_pipeline.web.viewer import viewer_of
 
 __all__ = ["ACCESS_ROUTES", "login_address"]
@@ -19,9 +19,9 @@ __all__ = ["ACCESS_ROUTES", "login_address"]
 
 def login_address(request: Request) -> str:
     """The login page, from which one comes back to the page asked for now."""
-    path = request.url.path.removeprefix(_root(request)) or "/"
+    path = own_path(request) or "/"
     asked = f"{path}?{request.url.query}" if request.url.query else path
-    return f"{_root(request)}/login?next={quote(asked, safe='/')}"
+    return f"{base_of(request)}/login?next={quote(asked, safe='/')}"
 
 
 def login_form(request: Request) -> Response:
@@ -47,7 +47,7 @@ async def log_in(request: Request) -> Response:
         return response
     if session is None:
         return _form(request, target, name=name, problem="login.wrong", status=401)
-    response = RedirectResponse(_root(request) + target, status_code=303)
+    response = see_other(request, target)
     sessions.begin(request, response, session)
     return response
 
@@ -56,7 +56,7 @@ async def log_out(request: Request) -> Response:
     """End the session here, or all sessions of the account."""
     sessions = _sessions(request)
     form = await checked_form(request)
-    response = RedirectResponse(f"{_root(request)}/", status_code=303)
+    response = see_other(request, "/")
     if session := sessions.read(request):
         await run_in_threadpool(sessions.accounts.log_out, session, everywhere=form.get("everywhere") == "1")
     sessions.end(request, response)
@@ -90,7 +90,3 @@ def _sessions(request: Request) -> Sessions:
     if sessions is None:
         raise HTTPException(404)
     return sessions
-
-
-def _root(request: Request) -> str:
-    return str(request.scope.get("root_path", "")).rstrip("/")

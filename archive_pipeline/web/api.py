@@ -12,7 +12,7 @@ from archive_pipeline.web.api_openapi import openapi
 from archive_pipeline.web.api_releases import RELEASE_ENDPOINTS
 from archive_pipeline.web.api_search import SEARCH_ENDPOINTS
 from archive_pipeline.web.api_takedown import TAKEDOWN_ENDPOINTS
-from archive_pipeline.web.rendering import site_of
+from archive_pipeline.web.rendering import base_of, site_of
 
 __all__ = ["ENDPOINTS", "api_routes"]
 
@@ -32,7 +32,6 @@ def api_routes(budget: Budget | None = None) -> list[Route]:
 
 def described(request: Request) -> Response:
     """The OpenAPI document."""
-    base = str(request.scope.get("root_path", "")).rstrip("/")
     title, has_login = site_of(request).title or "Pressearchiv", hasattr(request.state, "came_by")
-    document = openapi(ENDPOINTS, title=title, base=base, has_login=has_login)
+    document = openapi(ENDPOINTS, title=title, base=base_of(request), has_login=has_login)
     return JSONResponse(document, headers={"cache-control": "no-cache"})

@@ -10,22 +10,23 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from archive_pipeline.archive.decided import find_batch
-from archive_pipeline.archive.decision_forms import TagDecision, Undo
+from archive_pipeline.archive.decision_forms import TagDecision
 from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.health import HealthState
 from archive_pipeline.archive.journal import RunSummary, find_run, list_runs, run_visits
 from archive_pipeline.archive.lock import lock_owner
 from archive_pipeline.archive.reading import derived_tags, find_release, load_release
-from archive_pipeline.archive.review import NO_VALUE, Case, find_case, review_cases
+from archive_pipeline.archive.review import Case, find_case, review_cases
 from archive_pipeline.archive.runs import failures, source_status
 from archive_pipeline.archive.visibility import visible_ids
-from archive_pipeline.decide.deciding import ROLES_OF, Change, Deciding, Labels, decisions_on, new_id, storable
+from archive_pipeline.decide.deciding import ROLES_OF, Change, Deciding, Labels, decisions_on, storable
 from archive_pipeline.errors import ArchiveError, ConfigError
 from archive_pipeline.ingest.scheduling import SourceHealth, source_healths
 from archive_pipeline.model import Axis, Role, Tag
 from archive_pipeline.web import api_forms as forms
 from archive_pipeline.web.api_declaring import Asked, Body, Call, Endpoint, PageAsked, Rows, page_of, refused
 from archive_pipeline.web.counting import counted_by_run, counted_by_source, with_counts
+from archive_pipeline.web.pages.review import case_label
 from archive_pipeline.workspace import utc_now
 
 __all__ = ["ARCHIVE_ENDPOINTS"]
@@ -212,19 +213,13 @@ def _case(call: Call, one: Case) -> forms.ReviewCase:
         title=one.title,
         published=one.published,
         source=one.source_id,
-        label=_label(call, one),
+        label=case_label(call.site, one),
         evidence=[span.text for span in one.evidence],
         **{
             name: getattr(one, name)
             for name in ("axis", "value", "role", "score", "reason", "digest", "priority", "is_changed")
         },
     )
-
-
-def _label(call: Call, case: Case) -> str | None:
-    if case.value == NO_VALUE:
-        return None
-    return call.site.names.label(case.axis, case.value) if case.reason == "no-issuer" else case.label
 
 
 def judge(call: Call, asked: Asked) -> forms.Decided:
@@ -239,7 +234,7 @@ def judge(call: Call, asked: Asked) -> forms.Decided:
         if case.digest != verdict.digest:
             raise HTTPException(409)
         note = storable(verdict.note or "") or None
-        made = decisions_on(case, verdict.verdict, deciding, _label(call, case) or case.label, note=note)
+        made = decisions_on(case, verdict.verdict, deciding, case_label(call.site, case) or case.label, note=note)
         decide(db, workspace.decisions_file, made)
         workspace.update_index(db)
     return forms.Decided(batch=deciding.batch, decisions=len(made))
@@ -287,15 +282,7 @@ def take_back(call: Call, asked: Asked) -> forms.Decided:
             batch = find_batch(db, wanted.batch)
         except ArchiveError:
             raise HTTPException(404) from None
-        taken_back = Undo(
-            id=new_id(),
-            batch=deciding.batch,
-            note=None,
-            decided_by=deciding.decided_by,
-            decided_at=deciding.decided_at,
-            undoes=batch.id,
-        )
-        decide(db, workspace.decisions_file, [taken_back])
+        decide(db, workspace.decisions_file, [deciding.undo(batch.id)])
         workspace.update_index(db)
     return forms.Decided(batch="", decisions=batch.decisions)
 

@@ -27,8 +27,9 @@ from starlette.routing import Route
 from archive_pipeline.archive.reading import last_seq
 from archive_pipeline.archive.visibility import Visibility, embargo_text
 from archive_pipeline.errors import ArchiveError, ArchivePipelineError, ConfigError, QueryError
+from archive_pipeline.export.table import plain_cell
 from archive_pipeline.web.api_limits import Budget
-from archive_pipeline.web.rendering import Site, site_of
+from archive_pipeline.web.rendering import Site, own_path, site_of
 from archive_pipeline.web.viewer import Viewer, ViewerRole, viewer_of, visibility_of
 from archive_pipeline.workspace import utc_now
 
@@ -167,8 +168,7 @@ def route(endpoint: Endpoint, budget: Budget) -> Route:
 
 def is_api(request: Request) -> bool:
     """Whether a program asked, who gets errors in the API's form."""
-    root = str(request.scope.get("root_path", "")).rstrip("/")
-    return request.url.path.removeprefix(root).startswith("/api/")
+    return own_path(request).startswith("/api/")
 
 
 def problem(
@@ -372,7 +372,7 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+        return plain_cell(value)
     return json.dumps(value, ensure_ascii=False)
 
 

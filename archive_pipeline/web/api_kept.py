@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from archive_pipeline.archive.result_sets import SetRow, frozen_members, verify_set
-from archive_pipeline.archive.saved_searches import SavedSearch, changes_unseen, find_saved, list_saved, note_seen
+from archive_pipeline.archive.saved_searches import SavedSearch, changes_unseen, list_saved
 from archive_pipeline.archive.visibility import visible_ids
 from archive_pipeline.decide.deciding import Deciding, new_id, storable
 from archive_pipeline.decide.following import changed_keys, keep_search, remove_search, saved_name
@@ -21,15 +21,13 @@ from archive_pipeline.searching import open_search
 from archive_pipeline.web import api_forms as forms
 from archive_pipeline.web.api_declaring import Asked, Body, Call, Endpoint, PageAsked, Rows, page_of, refused
 from archive_pipeline.web.frozen import seen_set, seen_sets
-from archive_pipeline.web.pages.searches import feed_address
+from archive_pipeline.web.pages.searches import feed_address, find_search, note_looked
 from archive_pipeline.web.pages.sets import exported
 from archive_pipeline.web.pages.taking import FORMATS
-from archive_pipeline.workspace import utc_now
 
 __all__ = ["KEPT_ENDPOINTS"]
 
 Query = Annotated[str, Field(max_length=2048, description="query language of docs/search.md")]
-Said = Annotated[str, Field(max_length=1000)]
 SetFormat = Literal["csv", "jsonl", "bibtex", "ris", "csl-json"]
 
 
@@ -102,13 +100,13 @@ def saved_searches(call: Call, asked: PageAsked) -> Rows:
 def saved_search(call: Call, asked: SavedAsked) -> forms.Saved:
     """One saved search."""
     with call.site.workspace.reading() as db:
-        return _saved(call, _find(db, asked.name))
+        return _saved(call, find_search(db, asked.name))
 
 
 def whats_new(call: Call, asked: NewAsked) -> Rows:
     """The hits to which something happened since somebody last looked, as far as the one who asks may see them."""
     with call.site.workspace.reading() as db:
-        one = _find(db, asked.name)
+        one = find_search(db, asked.name)
         with open_search(call.site.workspace, call.visibility) as service:
             changes = changes_unseen(db, one, service.seq, embargo_ended=call.visibility.at)
             parsed, keys = changed_keys(service, one, changes, today=date.today())
@@ -141,24 +139,20 @@ def keep(call: Call, asked: Asked) -> forms.Saved | Response:
     except (ArchiveError, ConfigError) as error:
         return refused(error)
     with workspace.reading() as db:
-        return _saved(call, _find(db, saved_name(wanted.name)))
+        return _saved(call, find_search(db, saved_name(wanted.name)))
 
 
 def looked(call: Call, asked: SavedAsked) -> forms.Saved:
     """Everything up to a change was looked at."""
-    workspace, wanted = call.site.workspace, call.body.seq
-    with workspace.writing("saved run") as db:
-        one = _find(db, asked.name)
-        newest = next(db.query("SELECT coalesce(max(seq), 0) AS seq FROM outbox"))["seq"]
-        if one.seen_seq <= wanted <= newest:
-            note_seen(db, one.name, wanted, utc_now())
-        return _saved(call, _find(db, one.name))
+    with call.site.workspace.writing("saved run") as db:
+        note_looked(db, find_search(db, asked.name), call.body.seq)
+        return _saved(call, find_search(db, asked.name))
 
 
 def forget(call: Call, asked: SavedAsked) -> forms.Saved:
     """Take a search off the list; the answer is what it was."""
     with call.site.workspace.reading() as db:
-        one = _find(db, asked.name)
+        one = find_search(db, asked.name)
     remove_search(call.site.workspace, one.name, Deciding.begin(call.viewer.name))
     return _saved(call, one)
 
@@ -175,13 +169,6 @@ def _saved(call: Call, one: SavedSearch) -> forms.Saved:
         seen_seq=one.seen_seq,
         feed=f"{str(call.request.base_url).rstrip('/')}{feed_address(one)}",
     )
-
-
-def _find(db: Database, name: str) -> SavedSearch:
-    try:
-        return find_saved(db, name)
-    except ArchiveError:
-        raise HTTPException(404) from None
 
 
 def sets(call: Call, asked: PageAsked) -> Rows:

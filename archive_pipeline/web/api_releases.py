@@ -16,17 +16,18 @@ from archive_pipeline.archive.versions import Place, VersionRow, events_of, find
 from archive_pipeline.archive.visibility import visible_ids
 from archive_pipeline.archive.word_diff import word_diff
 from archive_pipeline.errors import QueryError, UnknownReleaseError
-from archive_pipeline.export.citations import BibTeX, Citation, Ris, cite, csl
+from archive_pipeline.export.citations import BibTeX, Ris, csl
 from archive_pipeline.model import Article, Person, Quote, Release
 from archive_pipeline.web import api_forms as forms
 from archive_pipeline.web.api_declaring import Asked, Call, Endpoint, PageAsked, Rows, page_of
+from archive_pipeline.web.pages.captured import ENDINGS, captured_document
+from archive_pipeline.web.pages.release import COMPARED, cited_as
 from archive_pipeline.web.protection import SANDBOX_POLICY
 
 __all__ = ["RELEASE_ENDPOINTS"]
 
 MOST_PERSONS = 2000
 MOST_QUOTES = 50
-FIELDS = ("title", "subtitle", "teaser", "published", "modified", "number")
 
 
 class RefAsked(Asked):
@@ -136,7 +137,7 @@ def diff(call: Call, asked: DiffAsked) -> forms.Compared:
 
 
 def _fields(before: Article, after: Article) -> list[forms.FieldChange]:
-    pairs = [(name, getattr(before, name), getattr(after, name)) for name in FIELDS]
+    pairs = [(name, getattr(before, name), getattr(after, name)) for name in COMPARED]
     return [
         forms.FieldChange(name=name, before=str(old) if old else None, after=str(new) if new else None)
         for name, old, new in pairs
@@ -227,10 +228,7 @@ def citation(call: Call, asked: RefAsked) -> forms.Citations:
     site = call.site
     with site.workspace.reading() as db:
         found = load_at(db, _place(db, call, asked.ref))
-    titles = {source.id: source.title or source.id for source in site.workspace.config.sources}
-    cited: Citation = cite(
-        found, archive=site.title or "Pressearchiv", source=titles.get(found.source_id, found.source_id)
-    )
+    cited = cited_as(site, found)
     return forms.Citations(
         permalink=cited.permalink,
         bibtex=BibTeX().render(cited),
@@ -239,17 +237,6 @@ def citation(call: Call, asked: RefAsked) -> forms.Citations:
     )
 
 
-ENDINGS = {
-    "text/html": "html",
-    "text/plain": "txt",
-    "application/pdf": "pdf",
-    "message/rfc822": "eml",
-    "application/json": "json",
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
-    "application/vnd.oasis.opendocument.text": "odt",
-}
 MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,80}/[a-z0-9][a-z0-9!#$&^_.+-]{0,80}")
 ORIGINAL = "application/octet-stream"
 
@@ -277,9 +264,7 @@ def original(call: Call, asked: OriginalAsked) -> Response:
 
 def _captured(db: Database, place: Place, attachment: int | None) -> CaptureRow | None:
     if attachment is None:
-        version = next(one for one in versions_of(db, place.release_id) if one.id == place.version_id)
-        where = "release_id = ? AND sha256 = ? AND kind = 'document' ORDER BY captured_at LIMIT 1"
-        return next(capture_rows(db, where, [place.release_id, version.sha256]), None)
+        return captured_document(db, place)
     attached = load_at(db, place).attachments
     if attachment >= len(attached):
         return None

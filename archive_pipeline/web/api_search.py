@@ -12,10 +12,8 @@ from starlette.responses import Response, StreamingResponse
 
 from archive_pipeline.archive.reading import load_releases
 from archive_pipeline.archive.visibility import Visibility
-from archive_pipeline.classify.vocabulary import MUNICIPALITY
 from archive_pipeline.errors import QueryError
-from archive_pipeline.export.citations import Citations
-from archive_pipeline.model import Axis, Release, VocabularyEntry
+from archive_pipeline.model import Axis, Release
 from archive_pipeline.protocols import Exporter
 from archive_pipeline.search.kwic import Concordance, KwicLine
 from archive_pipeline.search.service import SearchResults, SearchService, results_as_json
@@ -23,8 +21,10 @@ from archive_pipeline.search.timeline import Group, make_timeline
 from archive_pipeline.searching import open_search
 from archive_pipeline.web import api_forms as forms
 from archive_pipeline.web.api_declaring import Asked, Call, Endpoint, PageAsked, Rows, page_of
+from archive_pipeline.web.asking import Condition
 from archive_pipeline.web.occurrences import lines_of
-from archive_pipeline.web.rendering import Site
+from archive_pipeline.web.pages.landing import entry_of
+from archive_pipeline.web.pages.taking import exporter_of
 from archive_pipeline.workspace import Workspace
 
 __all__ = ["SEARCH_ENDPOINTS"]
@@ -208,7 +208,7 @@ def export(call: Call, asked: ExportAsked) -> Response:
     workspace = call.site.workspace
     with open_search(workspace, call.visibility) as service:
         ids = service.keys(asked.q, today=date.today())
-    exporter = _exporter(workspace, asked.format)
+    exporter = exporter_of(call.site, asked.format)
     return StreamingResponse(
         _exported(workspace, call.visibility, ids, exporter, has_head=asked.format == "csv"),
         media_type=f"{EXPORTS[asked.format]}; charset=utf-8",
@@ -217,14 +217,6 @@ def export(call: Call, asked: ExportAsked) -> Response:
             "x-total-count": str(len(ids)),
         },
     )
-
-
-def _exporter(workspace: Workspace, name: str) -> Exporter:
-    exporter: Exporter = workspace.plugins.exporters[name]
-    if isinstance(exporter, Citations):
-        titles = {source.id: source.title or source.id for source in workspace.config.sources}
-        return exporter.of_archive(workspace.config.archive.title or "archive_pipeline", titles)
-    return exporter
 
 
 def _exported(
@@ -257,7 +249,7 @@ def landing(call: Call, asked: LandingAsked) -> forms.Landing:
         found = _of_value(service, asked)
     counted = _counted(found)
     own = next((one for one in counted[asked.axis] if one.value == asked.value), None)
-    entry = _entry(call.site, asked.axis, asked.value)
+    entry = entry_of(call.site, asked.axis, asked.value)
     if own is None and entry is None:
         raise HTTPException(404)
     beside = {
@@ -277,26 +269,15 @@ def landing(call: Call, asked: LandingAsked) -> forms.Landing:
     )
 
 
-FIELDS = {Axis.DISTRICT: "kreis", Axis.PARTY: "partei", Axis.ORGANISATION: "org", Axis.TOPIC: "thema"}
-
-
 def _of_value(service: SearchService, asked: LandingAsked) -> SearchResults:
-    clause = asked.value.replace('"', " ").strip()
+    one = Condition(field=asked.axis.value, value=asked.value.replace('"', " ").strip())
     return service.search(
-        f'{FIELDS[asked.axis]}:"{clause}"',
+        one.clause,
         today=date.today(),
         sort="newest",
         limit=asked.limit,
         facets=(*AXES, "year", "month"),
     )
-
-
-def _entry(site: Site, axis: Axis, key: str) -> VocabularyEntry | None:
-    for vocabulary in site.workspace.plugins.vocabularies:
-        for entry in vocabulary.obj.entries:
-            if entry.axis is axis and entry.value == key and entry.kind != MUNICIPALITY:
-                return entry
-    return None
 
 
 def _counted(found: SearchResults) -> dict[str, list[forms.Counted]]:

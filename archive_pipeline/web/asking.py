@@ -8,7 +8,18 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 
-__all__ = ["FIELD_NAMES", "LONGEST", "PAGE_SIZE", "SORTS", "Asked", "Condition", "Sort", "View", "own_columns"]
+__all__ = [
+    "FIELD_NAMES",
+    "LONGEST",
+    "MOST_PAGES",
+    "PAGE_SIZE",
+    "SORTS",
+    "Asked",
+    "Condition",
+    "Sort",
+    "View",
+    "own_columns",
+]
 
 Sort = Literal["score", "newest", "oldest"]
 View = Literal["list", "kwic"]
@@ -18,6 +29,8 @@ VIEWS: tuple[View, ...] = ("list", "kwic")
 
 PAGE_SIZE = 10
 MOST_PAGES = 1000
+"""Pages that can be turned; who wants more hits takes them along as a file."""
+
 MOST_CONDITIONS = 20
 LONGEST = 2048
 

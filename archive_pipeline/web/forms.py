@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from archive_pipeline.web.rendering import site_of
+from archive_pipeline.web.rendering import base_of, site_of
 
 __all__ = ["checked_form", "see_other"]
 
@@ -26,8 +26,7 @@ async def checked_form(request: Request) -> FormData:
 
 def see_other(request: Request, path: str) -> Response:
     """To a page of this server, with GET."""
-    base = str(request.scope.get("root_path", "")).rstrip("/")
-    return RedirectResponse(base + path, status_code=303)
+    return RedirectResponse(base_of(request) + path, status_code=303)
 
 
 def _text(value: object) -> str:

@@ -15,7 +15,7 @@ from archive_pipeline.web.protection import FormTokens
 from archive_pipeline.web.viewer import viewer_of
 from archive_pipeline.workspace import Workspace
 
-__all__ = ["Site", "render", "site_of", "templates"]
+__all__ = ["Site", "base_of", "own_path", "render", "site_of", "templates"]
 
 YEAR = 365 * 24 * 3600
 
@@ -66,9 +66,9 @@ def render(
             "site": site,
             "viewer": viewer_of(request),
             "has_login": hasattr(request.state, "came_by"),
-            "base": request.scope.get("root_path", "").rstrip("/"),
-            "path": _own_path(request),
-            "here": _own_path(request) + (f"?{request.url.query}" if request.url.query else ""),
+            "base": base_of(request),
+            "path": own_path(request),
+            "here": own_path(request) + (f"?{request.url.query}" if request.url.query else ""),
             "other_language": next(one for one in LANGUAGES if one != words.language),
             "switch": _switch(request, next(one for one in LANGUAGES if one != words.language)),
             "token": site.tokens.issue(request) if private else None,
@@ -84,11 +84,14 @@ def render(
     return response
 
 
-def _own_path(request: Request) -> str:
-    """The address of the page below the root path."""
-    path: str = request.url.path
-    root = request.scope.get("root_path", "").rstrip("/")
-    return path[len(root) :] if root and path.startswith(root) else path
+def base_of(request: Request) -> str:
+    """The path below which the server answers, as a proxy in front has it: empty, or `/archiv`."""
+    return str(request.scope.get("root_path", "")).rstrip("/")
+
+
+def own_path(request: Request) -> str:
+    """The address of the page below that path."""
+    return request.url.path.removeprefix(base_of(request))
 
 
 def _switch(request: Request, language: str) -> str:

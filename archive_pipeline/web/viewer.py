@@ -1,6 +1,5 @@
 """Who looks at a page: the one place that pages ask, and that a login would answer."""
 
-import getpass
 import os
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -10,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from archive_pipeline.archive.visibility import Standing, Visibility, seen_by
+from archive_pipeline.decide.deciding import user_name
 from archive_pipeline.workspace import utc_now
 
 __all__ = ["LocalViewer", "Viewer", "ViewerRole", "require", "require_account", "viewer_of", "visibility_of"]
@@ -40,7 +40,7 @@ class LocalViewer:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._viewer = Viewer(
-            name=os.environ.get("ARCHIVE_PIPELINE_USER") or _login(), role="archivist", standing="archivist"
+            name=os.environ.get("ARCHIVE_PIPELINE_USER") or user_name(), role="archivist", standing="archivist"
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,10 +74,3 @@ def require_account(request: Request) -> Viewer:
     if not viewer.name:
         raise HTTPException(403)
     return viewer
-
-
-def _login() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # in a container the user may have no name
-        return f"uid {os.getuid()}"

@@ -237,5 +237,6 @@ def test_a_cell_may_hold_a_whole_document(apl: Any, archive: Path, tmp_path: Pat
     sheet = tmp_path / "bogen.csv"
     apl("-C", archive, "sample", "--n", "1", "--seed", "1", "--out", sheet)
     text = sheet.read_text(encoding="utf-8-sig")
+    assert "Integration" in text
     sheet.write_text(text.replace("Integration", "Integration " * 20_000, 1), encoding="utf-8")
     apl("-C", archive, "agreement", sheet)

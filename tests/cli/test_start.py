@@ -56,6 +56,33 @@ def test_an_unknown_command_is_answered_with_the_nearest(apl: Any) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("fehlt:zaehlen", "ist nicht zu laden: ModuleNotFoundError: No module named 'gibt_es_nicht'"),
+        ("zahl:nichts", "ist nicht zu laden: AttributeError"),
+        ("zahl:zaehlen", "ist kein Click-Befehl, sondern int"),
+    ],
+)
+def test_a_command_that_a_plugin_spoilt_names_its_package(tmp_path: Path, target: str, said: str) -> None:
+    (tmp_path / "fehlt.py").write_text("import gibt_es_nicht\n", encoding="utf-8")
+    (tmp_path / "zahl.py").write_text("zaehlen = 3\n", encoding="utf-8")
+    info = tmp_path / "zaehlen-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: zaehlen\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(f"[archive_pipeline.commands]\nzaehlen = {target}\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", "from archive_pipeline.cli.main import main; main()", "zaehlen"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert done.returncode == 5
+    assert done.stderr.startswith(f'Fehler: Der Befehl "zaehlen" des Pakets zaehlen {said}')
+
+
 def test_a_plugin_adds_a_command(apl: Any, tmp_path: Path) -> None:
     """Through the entry-point group, listed by name and imported only when it is called."""
     (tmp_path / "zaehlen.py").write_text(

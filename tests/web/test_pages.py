@@ -168,6 +168,15 @@ def test_pages_of_results(web_client: Any) -> None:
     assert "reichen" in tree_of(web_client, "/search?page=900").text_content()
 
 
+def test_no_page_is_offered_that_can_not_be_turned_to(web_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("asking", "pages.results"):
+        monkeypatch.setattr(f"archive_pipeline.web.{module}.MOST_PAGES", 2)
+    assert [one.text_content() for one in tree_of(web_client, "/search").cssselect(".pages li")][-2] == "2"
+    last = tree_of(web_client, "/search?page=3")
+    assert last.cssselect(".pages [aria-current=page]")[0].text_content() == "2"
+    assert not last.cssselect(".pages a[rel=next]")
+
+
 def test_an_empty_answer_says_what_else_to_try(web_client: Any) -> None:
     tree = tree_of(web_client, "/search?q=xyzzyqq&f=partei:spd")
     assert "Nichts gefunden" in tree.text_content()

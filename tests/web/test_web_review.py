@@ -74,6 +74,24 @@ def test_a_case_that_changed_meanwhile_is_not_judged(folder: Path) -> None:
     assert not list(folder.rglob("decisions.jsonl"))
 
 
+NOT_FOUND = (
+    "<!doctype html><html lang=de><head><title>404 - Seite nicht gefunden</title></head><body>"
+    "<h1>404 – Seite nicht gefunden</h1><p>Die angeforderte Seite existiert leider nicht.</p></body></html>"
+)
+
+
+def test_a_document_in_quarantine_is_taken_in_or_kept_out(apl: Any, folder: Path) -> None:
+    (folder / "eingang" / "weg.html").write_text(NOT_FOUND, encoding="utf-8")
+    assert apl.json("-C", folder, "run", "eingang", "--json")["quarantined"] == 1
+    client = client_of(folder)
+    (held,) = (form for form in forms(client) if "held" in form)
+    assert client.post("/review/judge", data={**held, "verdict": "skip"}).status_code == 400
+    assert not list(folder.rglob("decisions.jsonl"))
+    assert client.post("/review/judge", data={**held, "verdict": "reject"}).status_code == 200
+    assert [(one["schema"], one["action"]) for one in decisions(folder)] == [("apl/hold-decision/1", "confirm")]
+    assert not [form for form in forms(client) if "held" in form]
+
+
 def test_a_reader_reviews_nothing(folder: Path) -> None:
     def readers(app: Any) -> Any:
         async def viewed(scope: Any, receive: Any, send: Any) -> None:

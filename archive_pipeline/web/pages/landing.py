@@ -22,7 +22,7 @@ from archive_pipeline.web.rendering import Site, render, site_of
 from archive_pipeline.web.timeline import make_timeline
 from archive_pipeline.web.viewer import visibility_of
 
-__all__ = ["PLACES", "person", "persons", "value", "values"]
+__all__ = ["PLACES", "entry_of", "person", "persons", "value", "values"]
 
 PLACES: Mapping[str, str] = {"kreis": "district", "partei": "party", "org": "organisation", "thema": "topic"}
 """The first part of an address and the field that it shows."""
@@ -65,7 +65,7 @@ def value(place: str, request: Request) -> Response:
             one.clause, today=date.today(), sort="newest", limit=NEWEST, facets=(*FIELDS, "year", "month")
         )
     facets = dict(found.facets)
-    entry = _entry(site, Axis(field), one.value)
+    entry = entry_of(site, Axis(field), one.value)
     own = next((facet.label for facet in facets.get(field, ()) if facet.value == one.value), None)
     if entry is None and own is None:
         raise HTTPException(404)
@@ -139,7 +139,8 @@ def person(request: Request) -> Response:
     )
 
 
-def _entry(site: Site, axis: Axis, key: str) -> VocabularyEntry | None:
+def entry_of(site: Site, axis: Axis, key: str) -> VocabularyEntry | None:
+    """The record of a value in the vocabularies, None where they have none."""
     for vocabulary in site.workspace.plugins.vocabularies:
         if vocabulary.obj.axis in (None, axis):
             for entry in vocabulary.obj.entries:

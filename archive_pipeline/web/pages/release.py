@@ -24,10 +24,10 @@ from archive_pipeline.searching import open_search
 from archive_pipeline.web.cards import cards_of, source_titles
 from archive_pipeline.web.described import described
 from archive_pipeline.web.marking import Mark, Piece, compared, marked_paragraphs, marked_pieces
-from archive_pipeline.web.rendering import Site, render, site_of
+from archive_pipeline.web.rendering import Site, base_of, render, site_of
 from archive_pipeline.web.viewer import viewer_of, visibility_of
 
-__all__ = ["CITATION_FORMATS", "alike", "citation", "compare", "release"]
+__all__ = ["CITATION_FORMATS", "COMPARED", "alike", "citation", "cited_as", "compare", "release"]
 
 CITATION_FORMATS = {
     "bib": (BibTeX(), "application/x-bibtex"),
@@ -35,6 +35,9 @@ CITATION_FORMATS = {
     "json": (CslJson(), "application/vnd.citationstyles.csl+json"),
 }
 """The citations that can be had, by the ending of their addresses."""
+
+COMPARED = ("title", "subtitle", "teaser", "published", "modified", "number")
+"""What two versions are compared by, besides the text."""
 
 EVIDENCE_SHOWN = 6
 AXIS_ORDER = (Axis.PARTY, Axis.DISTRICT, Axis.TOPIC, Axis.ORGANISATION)
@@ -108,7 +111,7 @@ def release(request: Request) -> Response:
         place = find_place(db, f"d/{ref}", seen)
         if not ref.startswith(place.release_id):
             rest = f"?{request.url.query}" if request.url.query else ""
-            return RedirectResponse(f"{_base(request)}/d/{place.release_id}{_after_at(ref)}{rest}", 302)
+            return RedirectResponse(f"{base_of(request)}/d/{place.release_id}{_after_at(ref)}{rest}", 302)
         found = load_at(db, place)
         versions, events = versions_of(db, found.id), events_of(db, found.id)
         decisions = decision_history(db, found.id) if internal else []
@@ -117,9 +120,7 @@ def release(request: Request) -> Response:
     words = request.query_params.get("q", "").strip()[:2048]
     tags = _tags(found.tags)
     here = next(one for one in versions if one.id == place.version_id)
-    cited = cite(
-        found, archive=site.title or "Pressearchiv", source=source_titles(site).get(found.source_id, found.source_id)
-    )
+    cited = cited_as(site, found)
     marks = _marks(site, found, tags, words)
     values = {
         "release": found,
@@ -165,7 +166,7 @@ def compare(request: Request) -> Response:
     changes = word_diff(before.article.text, after.article.text)
     fields = [
         (name, str(old or ""), str(new or ""))
-        for name in ("title", "subtitle", "teaser", "published", "modified", "number")
+        for name in COMPARED
         if (old := getattr(before.article, name)) != (new := getattr(after.article, name))
     ]
     software = {one.id: (one.software, one.profile) for one in versions}
@@ -203,22 +204,21 @@ def citation(request: Request) -> Response:
         raise HTTPException(404)
     with site.workspace.reading() as db:
         found = load_at(db, find_place(db, f"d/{ref}", visibility_of(request)))
-    cited = cite(
-        found, archive=site.title or "Pressearchiv", source=source_titles(site).get(found.source_id, found.source_id)
-    )
     return Response(
-        _rendered(form, cited),
+        _rendered(form, cited_as(site, found)),
         media_type=f"{CITATION_FORMATS[form][1]}; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="{found.id}.{form}"'},
     )
 
 
+def cited_as(site: Site, found: Release) -> Citation:
+    """How a release is cited here, with the names of the archive and the source."""
+    source = source_titles(site).get(found.source_id, found.source_id)
+    return cite(found, archive=site.title or "Pressearchiv", source=source)
+
+
 def _rendered(form: str, cited: Citation) -> str:
     return CITATION_FORMATS[form][0].render(cited)
-
-
-def _base(request: Request) -> str:
-    return str(request.scope.get("root_path", "")).rstrip("/")
 
 
 def _origin(request: Request) -> str:

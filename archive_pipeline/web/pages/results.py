@@ -14,7 +14,7 @@ from archive_pipeline.search.kwic import Concordance, KwicLine
 from archive_pipeline.search.parser import parse_query
 from archive_pipeline.search.service import FacetValue, SearchResults
 from archive_pipeline.searching import open_search
-from archive_pipeline.web.asking import PAGE_SIZE, Asked, Condition, own_columns
+from archive_pipeline.web.asking import MOST_PAGES, PAGE_SIZE, Asked, Condition, own_columns
 from archive_pipeline.web.cards import cards_of, source_titles
 from archive_pipeline.web.occurrences import lines_of
 from archive_pipeline.web.rendering import Site, render, site_of
@@ -40,7 +40,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
-    """Where this page stands among the others."""
+    """Where this page stands among the others; behind `last` no search goes."""
 
     number: int
     last: int
@@ -112,6 +112,6 @@ def _lines(site: Site, asked: Asked, found: SearchResults, visibility: Visibilit
 
 
 def _pages(asked: Asked, found: SearchResults) -> Pages:
-    last = max(1, -(-found.total // PAGE_SIZE))
+    last = min(max(1, -(-found.total // PAGE_SIZE)), MOST_PAGES)
     around = {1, last, *range(max(1, asked.page - 2), min(last, asked.page + 2) + 1)}
     return Pages(number=asked.page, last=last, around=tuple(sorted(around)))

@@ -12,12 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from archive_pipeline.archive.decided import find_batch
-from archive_pipeline.archive.decision_forms import HoldDecision, Undo
 from archive_pipeline.archive.decisions import apply_new_decisions, decide
 from archive_pipeline.archive.holds import HeldDocument, find_held, held_documents, held_name
 from archive_pipeline.archive.reading import load_release
 from archive_pipeline.archive.review import NO_VALUE, Case, find_case, review_cases
-from archive_pipeline.decide.deciding import Deciding, Verdict, decisions_on, new_id, storable
+from archive_pipeline.decide.deciding import Deciding, Verdict, decisions_on, storable
 from archive_pipeline.errors import NoArchiveError
 from archive_pipeline.model import Axis, Release
 from archive_pipeline.upkeep.reprocessing import take_up_released
@@ -27,7 +26,7 @@ from archive_pipeline.web.marking import Mark, Piece, marked_pieces
 from archive_pipeline.web.rendering import Site, render, site_of
 from archive_pipeline.web.viewer import Viewer, require
 
-__all__ = ["judge", "queue", "undo"]
+__all__ = ["case_label", "judge", "queue", "undo"]
 
 SHOWN = 20
 AROUND = 160
@@ -108,13 +107,14 @@ def _shown(site: Site, db: Database, case: Case) -> ShownCase:
     release = load_release(db, case.release_id)
     return ShownCase(
         case=case,
-        label=_label(site, case),
+        label=case_label(site, case),
         source=source_titles(site).get(case.source_id, case.source_id),
         passages=_passages(release, case)[:4],
     )
 
 
-def _label(site: Site, case: Case) -> str | None:
+def case_label(site: Site, case: Case) -> str | None:
+    """The name of a case's value, None where it has none."""
     if case.value == NO_VALUE:
         return None
     return site.names.label(case.axis, case.value) if case.reason == "no-issuer" else case.label
@@ -144,16 +144,9 @@ def _judge(site: Site, viewer: Viewer, verdict: Verdict, form: FormData) -> str:
     with workspace.writing("review") as db:
         apply_new_decisions(db, workspace.decisions_file)
         if held := str(form.get("held", "")):
-            decision = HoldDecision(
-                id=new_id(),
-                batch=batch,
-                note=note,
-                decided_by=deciding.decided_by,
-                decided_at=deciding.decided_at,
-                record_id=find_held(db, held),
-                action="release" if verdict == "accept" else "confirm",
-            )
-            decide(db, workspace.decisions_file, [decision])
+            if verdict == "skip":
+                raise HTTPException(400)
+            decide(db, workspace.decisions_file, [deciding.hold(find_held(db, held), verdict, note=note)])
             if verdict == "accept":
                 take_up_released(workspace, db)
             batch = ""
@@ -162,7 +155,7 @@ def _judge(site: Site, viewer: Viewer, verdict: Verdict, form: FormData) -> str:
             case = find_case(db, str(form.get("release", "")), axis, str(form.get("value", ""))) if axis else None
             if case is None or case.digest != form.get("digest"):
                 raise HTTPException(409)
-            label = _label(site, case) or case.label
+            label = case_label(site, case) or case.label
             decide(db, workspace.decisions_file, decisions_on(case, verdict, deciding, label, note=note))
         workspace.update_index(db)
     return batch
@@ -173,13 +166,5 @@ def _undo(site: Site, viewer: Viewer, name: str) -> None:
     with workspace.writing("review") as db:
         apply_new_decisions(db, workspace.decisions_file)
         batch = find_batch(db, name if len(name) >= 4 else "last")
-        taken_back = Undo(
-            id=new_id(),
-            batch=deciding.batch,
-            note=None,
-            decided_by=deciding.decided_by,
-            decided_at=deciding.decided_at,
-            undoes=batch.id,
-        )
-        decide(db, workspace.decisions_file, [taken_back])
+        decide(db, workspace.decisions_file, [deciding.undo(batch.id)])
         workspace.update_index(db)

@@ -33,7 +33,18 @@ from archive_pipeline.web.rendering import Site, render, site_of
 from archive_pipeline.web.viewer import Viewer, require_account, visibility_of
 from archive_pipeline.workspace import utc_now
 
-__all__ = ["feed_address", "may_change", "remove", "save", "save_form", "saved", "search", "seen"]
+__all__ = [
+    "feed_address",
+    "find_search",
+    "may_change",
+    "note_looked",
+    "remove",
+    "save",
+    "save_form",
+    "saved",
+    "search",
+    "seen",
+]
 
 COUNTED = 40
 """Searches for which the list says how much is new, those of the one who looks first; further ones say it on their own
@@ -88,7 +99,7 @@ def search(request: Request) -> Response:
     viewer = require_account(request)
     site, visibility = site_of(request), visibility_of(request)
     with site.workspace.reading() as db:
-        one = _find(db, request.path_params["name"])
+        one = find_search(db, request.path_params["name"])
         with open_search(site.workspace, visibility) as service:
             seq = service.seq
             changes = changes_unseen(db, one, seq, embargo_ended=visibility.at)
@@ -231,10 +242,16 @@ def _note_seen(site: Site, viewer: Viewer, form: FormData) -> str:
         one = _changeable(db, viewer, form)
         if not (text.isascii() and text.isdigit() and len(text) < 16):
             raise HTTPException(400)
-        newest = next(db.query("SELECT coalesce(max(seq), 0) AS seq FROM outbox"))["seq"]
-        if one.seen_seq <= int(text) <= newest:
-            note_seen(db, one.name, int(text), utc_now())
+        note_looked(db, one, int(text))
     return one.name
+
+
+def note_looked(db: Database, one: SavedSearch, seq: int) -> None:
+    """Everything up to a change number has been looked at; a number before that, or that no change has yet, says
+    nothing."""
+    newest = next(db.query("SELECT coalesce(max(seq), 0) AS seq FROM outbox"))["seq"]
+    if one.seen_seq <= seq <= newest:
+        note_seen(db, one.name, seq, utc_now())
 
 
 async def remove(request: Request) -> Response:
@@ -279,7 +296,8 @@ def _has_many(service: SearchService, one: SavedSearch) -> bool:
     return service.count(service.parse(one.query, today=date.today(), match=one.match).node) > MOST_HITS
 
 
-def _find(db: Database, name: str) -> SavedSearch:
+def find_search(db: Database, name: str) -> SavedSearch:
+    """The saved search of this name. Raises HTTPException (404)."""
     try:
         return find_saved(db, name)
     except ArchiveError:
@@ -287,7 +305,7 @@ def _find(db: Database, name: str) -> SavedSearch:
 
 
 def _changeable(db: Database, viewer: Viewer, form: FormData) -> SavedSearch:
-    one = _find(db, str(form.get("name", "")))
+    one = find_search(db, str(form.get("name", "")))
     if not may_change(viewer, one):
         raise HTTPException(403)
     return one

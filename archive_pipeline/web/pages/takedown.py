@@ -118,7 +118,7 @@ def _case_page(
     with site.workspace.reading() as db:
         one = _find(db, name)
         releases = {release.id: release for release in load_releases(db, one.release_ids[:MOST_RELEASES], EVERYTHING)}
-        captures = int(next(db.query("SELECT count(*) AS n FROM capture"))["n"])
+        captures = _captures(db)
     cards = {card.id: card for card in releases_as_cards(site, list(releases.values()))}
     values = {
         "case": one,
@@ -281,7 +281,7 @@ def _erase(
     with workspace.writing("takedown") as db:
         finish_erasures(workspace, db)
         one = _find(db, name)
-        if int(next(db.query("SELECT count(*) AS n FROM capture"))["n"]) > MOST_CAPTURES:
+        if _captures(db) > MOST_CAPTURES:
             raise ArchiveError(
                 f"Löschen liest jede Erfassung: bei mehr als {MOST_CAPTURES} geht es nur auf der Kommandozeile",
                 hint=f"archive-pipeline takedown decide {one.id} erase --reason TEXT",
@@ -292,6 +292,10 @@ def _erase(
             return Planned(plan=plan, digest=digest, attachments=attachments)
         erase(workspace, db, plan, erasure_of(plan, Deciding.begin(viewer.name), reason))
     return None
+
+
+def _captures(db: Database) -> int:
+    return int(next(db.query("SELECT count(*) AS n FROM capture"))["n"])
 
 
 def _digest(plan: ErasurePlan, one: Case) -> str:

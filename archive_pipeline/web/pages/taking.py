@@ -13,13 +13,14 @@ from starlette.responses import Response, StreamingResponse
 
 from archive_pipeline.archive.reading import load_releases
 from archive_pipeline.export.citations import Citations
+from archive_pipeline.protocols import Exporter
 from archive_pipeline.searching import open_search
 from archive_pipeline.web.asking import Asked
 from archive_pipeline.web.cards import source_titles
 from archive_pipeline.web.rendering import Site, site_of
 from archive_pipeline.web.viewer import visibility_of
 
-__all__ = ["FORMATS", "chunks", "hits"]
+__all__ = ["FORMATS", "chunks", "exporter_of", "hits"]
 
 FORMATS = {
     "csv": ("csv", "text/csv; charset=utf-8"),
@@ -41,9 +42,7 @@ def hits(request: Request) -> Response:
     if form not in FORMATS:
         raise HTTPException(404)
     asked, seen = Asked.read(request.query_params), visibility_of(request)
-    exporter = site.workspace.plugins.exporters[form]
-    if isinstance(exporter, Citations):
-        exporter = exporter.of_archive(site.title or "Pressearchiv", source_titles(site))
+    exporter = exporter_of(site, form)
     with open_search(site.workspace, seen) as search:
         keys = search.keys(asked.query, today=date.today())
     file = cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - closed when it was sent
@@ -58,6 +57,14 @@ def hits(request: Request) -> Response:
         media_type=media_type,
         headers={"content-disposition": f'attachment; filename="{_name(site)}.{ending}"'},
     )
+
+
+def exporter_of(site: Site, form: str) -> Exporter:
+    """The exporter of a format; one of citations names the archive and its sources."""
+    exporter: Exporter = site.workspace.plugins.exporters[form]
+    if isinstance(exporter, Citations):
+        return exporter.of_archive(site.title or "Pressearchiv", source_titles(site))
+    return exporter
 
 
 def chunks(file: IO[bytes]) -> Iterator[bytes]:

@@ -174,3 +174,17 @@ def nobody(clients: dict[str, TestClient]) -> TestClient:
 def archivist(clients: dict[str, TestClient]) -> TestClient:
     """An archivist's program."""
     return clients["archivist"]
+
+
+@pytest.fixture
+def as_role(own: Any, client_of: Callable[..., TestClient]) -> Callable[[str], TestClient]:
+    """A browser of somebody with this role, at an archive of its own."""
+
+    def make(role: str) -> TestClient:
+        accounts = Accounts(accounts_file(own.workspace.data))
+        scope: Any = {"reader": "read", "archivist": "review", "admin": "admin"}[role]
+        client = client_of(own)
+        client.headers["authorization"] = f"Bearer {accounts.issue_token(role, scope).text}"
+        return client
+
+    return make

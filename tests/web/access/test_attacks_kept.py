@@ -1,7 +1,6 @@
 """Attacks on what people keep and decide: odd names and forms, two people at once, and what must not get lost."""
 
 import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 from lxml import html
 from starlette.testclient import TestClient
 
-from archive_pipeline.accounts import Accounts, accounts_file
 from archive_pipeline.archive.lock import writer_lock
 from archive_pipeline.archive.saved_searches import SavedSearch
 from archive_pipeline.archive.takedown import find_cases
@@ -21,20 +19,6 @@ from archive_pipeline.web.access import choose_access, read_networks
 from archive_pipeline.workspace import utc_now
 
 API = "/api/v1"
-
-
-@pytest.fixture
-def as_role(own: Any, client_of: Callable[..., TestClient]) -> Callable[[str], TestClient]:
-    """A browser of somebody with this role, at an archive of its own."""
-
-    def make(role: str) -> TestClient:
-        accounts = Accounts(accounts_file(own.workspace.data))
-        scope: Any = {"reader": "read", "archivist": "review", "admin": "admin"}[role]
-        client = client_of(own)
-        client.headers["authorization"] = f"Bearer {accounts.issue_token(role, scope).text}"
-        return client
-
-    return make
 
 
 def token_of(client: TestClient, page: str = "/save?q=x") -> str:
