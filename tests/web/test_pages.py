@@ -132,6 +132,13 @@ def test_undated_releases_are_called_that_and_can_be_asked_for(web_client: Any) 
     assert all("ohne Datum" in one for one in texts(tree, ".card > .facts"))
 
 
+@pytest.mark.parametrize(("query", "words"), [("datum:2024", "dazu"), ("datum:unbekannt", "davon"), ("der", "davon")])
+def test_undated_releases_are_counted_apart_where_a_date_is_typed(web_client: Any, query: str, words: str) -> None:
+    found = texts(html.fromstring(web_client.get("/search", params={"q": query}).text), "[role=status]")[0]
+    assert f"{words} " in found
+    assert "ohne Datum" in found
+
+
 def test_filters_hold_whatever_the_words_are(web_client: Any) -> None:
     for words in ("pflege OR schule", 'pflege "offen', "a) OR (b", "pflege NOT", "kreis:", "(((", "-", "schule ODER"):
         tree = web_client.get("/search", params={"q": words, "f": "partei:spd"})
