@@ -77,7 +77,7 @@ def restore(
         )
     data = data or _data_folder(backup, folder)
     now = utc_now()
-    fresh, old = (data.with_name(f"{data.name}.{word}-{now:%Y%m%dT%H%M%SZ}") for word in ("neu", "alt"))
+    fresh, old = (data.with_name(f"{data.name}.{word}-{now:%Y%m%dT%H%M%S.%fZ}") for word in ("neu", "alt"))
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         data.parent.mkdir(parents=True, exist_ok=True)

@@ -148,7 +148,7 @@ def test_without_its_secret_a_source_fails_alone_and_says_why(apl, tmp_path, box
 def test_a_password_in_the_file_is_refused(apl, tmp_path, box):
     folder = imap_archive(tmp_path / "archiv", box, 'password = "geheim"')
     done = apl("-C", folder, "sources", "check", code=4)
-    assert "ARCHIVE_PIPELINE_SECRET_PASSWORD" in done.stdout + done.stderr
+    assert "ARCHIVE_PIPELINE_SECRET_POST" in done.stdout + done.stderr
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(apl, tmp_path, box):
